@@ -1,0 +1,3 @@
+module github.com/atasks-io/atasks
+
+go 1.26

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Frame says what a message to a return address is.
+type Frame uint8
+
+// The frames. A message whose last token is none of these is UnknownFrame and
+// is ignored, so that later versions may add some.
+const (
+	UnknownFrame Frame = iota
+	FrameResult
+	FrameError
+	FrameAccepted
+	FrameProgress
+)
+
+// The tokens that follow a return address.
+const (
+	SuffixResult   = ".ok"
+	SuffixError    = ".err"
+	SuffixAccepted = ".acc"
+	SuffixProgress = ".pro"
+)
+
+// ParseInbox reads the subject of a message to a node's inbox, given the
+// node's InboxPrefix: which call it is for and which frame it is. bare says
+// that the subject is an address without a frame, where only the broker's own
+// NoResponders arrives.
+func ParseInbox(inbox, subject string) (call string, frame Frame, bare, ok bool) {
+	rest, ok := strings.CutPrefix(subject, inbox)
+	if !ok {
+		return "", UnknownFrame, false, false
+	}
+	call, rest, ok = strings.Cut(rest, ".")
+	if !ok || call == "" {
+		return "", UnknownFrame, false, false
+	}
+	dot := strings.LastIndexByte(rest, '.')
+	if dot < 0 {
+		return "", UnknownFrame, false, false
+	}
+	switch rest[dot:] {
+	case SuffixResult:
+		return call, FrameResult, false, true
+	case SuffixError:
+		return call, FrameError, false, true
+	case SuffixAccepted:
+		return call, FrameAccepted, false, true
+	case SuffixProgress:
+		return call, FrameProgress, false, true
+	}
+	_, bare = parseDepth(rest[dot+1:])
+	return call, UnknownFrame, bare, true
+}
+
+// Progress is the body of a progress frame.
+type Progress struct {
+	Done, Total int64
+	Note        string
+}
+
+// maxNote bounds the note of a progress frame in bytes.
+const maxNote = 1024
+
+// AppendProgress appends the body of a progress frame: done, total and note,
+// separated by spaces. A note that is too long is cut, one that is not UTF-8
+// is repaired.
+func AppendProgress(b []byte, p Progress) []byte {
+	b = strconv.AppendInt(b, p.Done, 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, p.Total, 10)
+	b = append(b, ' ')
+	return append(b, cutUTF8(p.Note, maxNote)...)
+}
+
+// ParseProgress reads the body of a progress frame.
+func ParseProgress(b []byte) (p Progress, ok bool) {
+	done, rest, ok := strings.Cut(string(b), " ")
+	if !ok {
+		return p, false
+	}
+	total, note, ok := strings.Cut(rest, " ")
+	if !ok || len(note) > maxNote || !utf8.ValidString(note) {
+		return p, false
+	}
+	var err error
+	if p.Done, err = strconv.ParseInt(done, 10, 64); err != nil {
+		return p, false
+	}
+	if p.Total, err = strconv.ParseInt(total, 10, 64); err != nil {
+		return p, false
+	}
+	p.Note = note
+	return p, true
+}

@@ -25,14 +25,16 @@ type Conn interface {
 	//
 	// While the connection is cut, Publish either keeps the message within a
 	// fixed bound, to send it once the connection is back, or fails with
-	// ErrDisconnected. It fails with ErrTooLarge, ErrSubject or ErrClosed
-	// before anything is sent. It may wait for the fabric to take the message,
-	// at most until ctx ends.
+	// ErrDisconnected. It fails with ErrTooLarge, ErrSubject, ErrHeader or
+	// ErrClosed before anything is sent. It may wait for the fabric to take
+	// the message, at most until ctx ends.
 	Publish(ctx context.Context, m *Message) error
 
 	// Subscribe registers interest in a subject pattern. Of the subscriptions
 	// with the same pattern and the same non-empty group, each message reaches
-	// exactly one; without a group every subscription receives it.
+	// exactly one; without a group every subscription receives it. It fails
+	// with ErrSubject when subject is no pattern, or group is neither empty
+	// nor fit to be a literal subject.
 	//
 	// handler is called for one message at a time, in the order of arrival, on
 	// a goroutine that belongs to this subscription: a slow handler delays its
@@ -54,7 +56,8 @@ type Conn interface {
 
 	// Drain ends all subscriptions as Subscription.Drain does, flushes what
 	// was published and closes the connection. When ctx ends first, the
-	// connection is closed at once and the cause of ctx is returned.
+	// connection is closed at once and the cause of ctx is returned, without
+	// waiting for a handler that still runs; a later Close waits for it.
 	Drain(ctx context.Context) error
 
 	// Close ends the connection at once and waits until no handler runs and no
@@ -70,7 +73,8 @@ type Conn interface {
 type Subscription interface {
 	// Drain withdraws the interest, then returns when every message that had
 	// been received has been handled. When ctx ends first, what is left is
-	// dropped and the cause of ctx is returned.
+	// dropped and the cause of ctx is returned, without waiting for a handler
+	// that still runs; a later Close waits for it.
 	Drain(ctx context.Context) error
 
 	// Close withdraws the interest and drops what has not been handled. It
@@ -89,7 +93,8 @@ type Features struct {
 
 	// ReplyPrefixes are the beginnings of reply subjects that the fabric's own
 	// request-reply clients use, such as "_INBOX." on NATS. A caller that
-	// knows nothing of this library is answered there and nowhere else.
+	// knows nothing of this library is answered there and nowhere else. The
+	// slice is shared and must not be changed.
 	ReplyPrefixes []string
 
 	// Discovery says that services on this fabric announce themselves on

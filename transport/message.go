@@ -1,6 +1,10 @@
 package transport
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
 
 // MaxSubject is the largest subject in bytes that a transport accepts. It is
 // far below what brokers allow, because a NATS server answers a longer line by
@@ -28,8 +32,54 @@ const (
 )
 
 // Header holds the header fields of a message. Keys are case-sensitive, as in
-// NATS. A key holds no colon and no control character, a value no line break.
+// NATS. CheckHeader tells what keys and values may hold.
 type Header map[string][]string
+
+// CheckHeader returns an error that wraps ErrHeader unless every fabric carries
+// h unchanged: a key is printable ASCII other than space and any of
+// "(),/:;<=>?@[\]{} and is not empty; a value is UTF-8 without line break and
+// NUL that neither begins nor ends with a space or tab.
+func CheckHeader(h Header) error {
+	for k, vs := range h {
+		if !isHeaderKey(k) {
+			return fmt.Errorf("%w: key %q", ErrHeader, k)
+		}
+		for _, v := range vs {
+			if !isHeaderValue(v) {
+				return fmt.Errorf("%w: value of %q", ErrHeader, k)
+			}
+		}
+	}
+	return nil
+}
+
+func isHeaderKey(k string) bool {
+	for i := range len(k) {
+		switch c := k[i]; c {
+		case '"', '(', ')', ',', '/', ':', ';', '<', '=', '>', '?', '@', '[', '\\', ']', '{', '}':
+			return false
+		default:
+			if c <= ' ' || c >= 0x7f {
+				return false
+			}
+		}
+	}
+	return k != ""
+}
+
+func isHeaderValue(v string) bool {
+	for i := range len(v) {
+		switch v[i] {
+		case '\r', '\n', 0:
+			return false
+		case ' ', '\t':
+			if i == 0 || i == len(v)-1 {
+				return false
+			}
+		}
+	}
+	return utf8.ValidString(v)
+}
 
 // Get returns the first value of key, or "".
 func (h Header) Get(key string) string {

@@ -90,7 +90,7 @@ func ParseAddress(ns, s string) (a Address, key string, ok bool) {
 // cutToken splits off one token of ours that a dot follows.
 func cutToken(s string) (token, rest string, ok bool) {
 	token, rest, ok = strings.Cut(s, ".")
-	return token, rest, ok && token != "" && len(token) <= MaxToken && isToken(token)
+	return token, rest, ok && isWhole(token)
 }
 
 // isReserved says whether s is what may follow the depth: tokens of ours. The

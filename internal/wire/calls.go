@@ -2,6 +2,10 @@ package wire
 
 import "strings"
 
+// MaxCalls is how many entries of a list are read. Whoever has more to say
+// sends several messages.
+const MaxCalls = 1 << 16
+
 // AppendCalls appends a list of call tokens or keys, the body of a ping and of
 // its answer: separated by single spaces.
 func AppendCalls(b []byte, calls ...string) []byte {
@@ -14,14 +18,27 @@ func AppendCalls(b []byte, calls ...string) []byte {
 	return b
 }
 
-// ParseCalls calls yield for each entry of a list that AppendCalls made, and
-// skips what cannot be one.
+// ParseCalls calls yield for each entry of a list that AppendCalls made. It
+// skips what cannot be one and, so that no body is expensive, what follows the
+// first MaxCalls entries.
 func ParseCalls(body string, yield func(call string)) {
+	n := 0
 	for c := range strings.SplitSeq(body, " ") {
-		if c != "" && len(c) <= 2*MaxToken+1 {
+		if n++; n > MaxCalls {
+			return
+		}
+		if isCall(c) {
 			yield(c)
 		}
 	}
+}
+
+// isCall says whether s is a token or two that a dot joins.
+func isCall(s string) bool {
+	if _, call, ok := cutToken(s); ok {
+		return isWhole(call)
+	}
+	return isWhole(s)
 }
 
 // Cancel is the body of a cancel: the keys of the calls (see Address.Key) and

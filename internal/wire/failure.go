@@ -59,7 +59,8 @@ func parseExecuted(s string) Executed {
 	}
 }
 
-// Failure is what an error frame says.
+// Failure is what an error frame says. Code and Cause are tokens (see
+// CheckToken): they travel in headers as they are.
 type Failure struct {
 	Code      string
 	Executed  Executed
@@ -83,16 +84,16 @@ func (f *Failure) Encode() (transport.Header, []byte) {
 	if f.Permanent {
 		h.Set(HeaderErrorPermanent, "yes")
 	}
-	message := cutUTF8(f.Message, maxMessage)
 	if f.Detail == nil {
-		return h, []byte(message)
+		return h, []byte(cutUTF8(f.Message, maxMessage))
 	}
-	h.Set(HeaderErrorMessage, quoteHeader(message))
+	h.Set(HeaderErrorMessage, quoteHeader(f.Message))
 	return h, f.Detail
 }
 
 // ParseFailure reads an error frame. A frame without a code is read as
-// CodeFailed, so that no error is ever taken for a result.
+// CodeFailed, so that no error is ever taken for a result, and a cause that is
+// no token is dropped. The Detail of a typed error is body itself.
 func ParseFailure(h transport.Header, body []byte) *Failure {
 	f := &Failure{
 		Code:      h.Get(HeaderError),
@@ -100,13 +101,24 @@ func ParseFailure(h transport.Header, body []byte) *Failure {
 		Cause:     h.Get(HeaderErrorCause),
 		Permanent: h.Get(HeaderErrorPermanent) == "yes",
 	}
-	if f.Code == "" {
+	if !isWhole(f.Code) {
 		f.Code = CodeFailed
 	}
-	if message, typed := h[HeaderErrorMessage]; typed && len(message) > 0 {
-		f.Message, f.Detail = unquoteHeader(message[0]), body
-	} else {
-		f.Message = cutUTF8(string(body), maxMessage)
+	if !isWhole(f.Cause) {
+		f.Cause = ""
+	}
+	message, typed := h[HeaderErrorMessage]
+	if !typed || len(message) == 0 {
+		// A rune beyond the bound lets cutUTF8 see where the last one that fits
+		// ends; the rest of a large body is not worth a copy.
+		f.Message = cutUTF8(string(body[:min(len(body), maxMessage+utf8.UTFMax)]), maxMessage)
+		return f
+	}
+	f.Message, f.Detail = unquoteHeader(message[0]), body
+	if f.Detail == nil {
+		// Transports may deliver an empty body as nil, and some codecs encode a
+		// value to nothing.
+		f.Detail = []byte{}
 	}
 	return f
 }

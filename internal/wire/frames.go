@@ -64,8 +64,11 @@ type Progress struct {
 	Note        string
 }
 
-// maxNote bounds the note of a progress frame in bytes.
-const maxNote = 1024
+// Bounds of a progress frame in bytes.
+const (
+	maxNote     = 1024
+	maxProgress = maxNote + 2*len("-9223372036854775808 ")
+)
 
 // AppendProgress appends the body of a progress frame: done, total and note,
 // separated by spaces. A note that is too long is cut, one that is not UTF-8
@@ -80,6 +83,9 @@ func AppendProgress(b []byte, p Progress) []byte {
 
 // ParseProgress reads the body of a progress frame.
 func ParseProgress(b []byte) (p Progress, ok bool) {
+	if len(b) > maxProgress {
+		return p, false
+	}
 	done, rest, ok := strings.Cut(string(b), " ")
 	if !ok {
 		return p, false

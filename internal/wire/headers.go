@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/atasks-io/atasks/transport"
 )
 
 // The headers of the protocol. All are optional on a call.
@@ -45,14 +46,14 @@ func MetaHeader(key string) string {
 }
 
 // MetaKey is the inverse of MetaHeader; ok is false for a header that carries
-// no metadata.
+// no metadata. No two headers carry the same key.
 func MetaKey(header string) (key string, ok bool) {
 	switch header {
 	case HeaderTraceParent, HeaderTraceState, HeaderBaggage:
 		return header, true
 	}
 	key, ok = strings.CutPrefix(header, headerMeta)
-	return key, ok && key != ""
+	return key, ok && key != "" && MetaHeader(key) == header
 }
 
 // CheckMeta reports why an entry of metadata cannot travel, or nil.
@@ -60,25 +61,21 @@ func CheckMeta(key, value string) error {
 	if len(key) == 0 || len(key) > maxMetaKey {
 		return fmt.Errorf("metadata key %q has %d bytes, want 1 to %d", clip(key), len(key), maxMetaKey)
 	}
-	for i := range len(key) {
-		if c := key[i]; c <= ' ' || c >= 0x7f || c == ':' {
-			return fmt.Errorf("metadata key %q: want printable ASCII without space and colon", key)
-		}
+	if transport.CheckHeader(transport.Header{MetaHeader(key): nil}) != nil {
+		return fmt.Errorf("metadata key %q may hold letters, digits and any of !#$%%&'*+-.^_`|~ only", key)
 	}
 	if len(value) > maxMetaValue {
 		return fmt.Errorf("metadata %q: value has %d bytes, want at most %d", key, len(value), maxMetaValue)
 	}
-	if !utf8.ValidString(value) || strings.ContainsAny(value, "\r\n\x00") {
-		return fmt.Errorf("metadata %q: want a value of UTF-8 without line breaks and NUL", key)
-	}
-	if strings.TrimSpace(value) != value {
-		return fmt.Errorf("metadata %q: value begins or ends with white space, which a header does not keep", key)
+	if transport.CheckHeader(transport.Header{MetaHeader(key): {value}}) != nil {
+		return fmt.Errorf("metadata %q: want a value of UTF-8 without line breaks and NUL that neither begins nor ends with a space or tab", key)
 	}
 	return nil
 }
 
-// quoteHeader makes any text fit a header value; unquoteHeader undoes it.
-func quoteHeader(s string) string { return url.PathEscape(s) }
+// quoteHeader makes a message of any text fit a header value; unquoteHeader
+// undoes it.
+func quoteHeader(s string) string { return url.PathEscape(cutUTF8(s, maxMessage)) }
 
 func unquoteHeader(s string) string {
 	t, err := url.PathUnescape(s)

@@ -46,6 +46,9 @@ func CheckToken(what, s string) error {
 	return nil
 }
 
+// isWhole says whether s is one token of ours, neither empty nor too long.
+func isWhole(s string) bool { return s != "" && len(s) <= MaxToken && isToken(s) }
+
 // isToken says whether every byte of s may stand in a token of ours. The
 // empty string passes.
 func isToken(s string) bool {

@@ -1,0 +1,185 @@
+package actor
+
+import (
+	"strconv"
+
+	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
+)
+
+// receive takes a call from the transport. It runs on the subscription's
+// goroutine, decodes nothing but the address and the headers, and never
+// blocks.
+func (w *worker) receive(s *service, m *transport.Message) {
+	n := w.n
+	ex := &execution{
+		w: w, service: s,
+		reply:   m.Reply,
+		attempt: 1,
+		size:    len(m.Data),
+		body:    m.Data,
+		arrived: n.clock.now(),
+	}
+	ex.alarm.owner = ex
+	address, key, native := wire.ParseAddress(n.cfg.Namespace, m.Reply)
+	if native {
+		ex.key, ex.caller, ex.token, ex.depth = key, address.Node, address.Call, address.Depth
+		if address.Budget != wire.NoBudget {
+			ex.deadline = ex.arrived.add(address.Budget)
+		}
+	} else if !w.foreign(ex) {
+		n.dropped(m.Subject, "a call with a return address that is neither ours nor a client's inbox")
+		return
+	}
+	if f := w.readHeader(ex, m.Header); f != nil {
+		ex.refuse(f)
+		return
+	}
+	w.admit(ex)
+}
+
+// foreign prepares the execution of a call whose caller knows nothing of us.
+// It is answered on the inboxes of the fabric's own clients only, or a caller
+// could make this worker publish where the caller itself may not.
+func (w *worker) foreign(ex *execution) bool {
+	if !w.n.isForeign(ex.reply) {
+		return false
+	}
+	ex.foreign = true
+	ex.token = string(appendToken(nil, newSalt(), w.n.calls.seq.Add(1), 1))
+	ex.key = ex.token
+	return true
+}
+
+// readHeader reads what a call says beside its address, and what is wrong
+// with it.
+func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
+	defaultType := w.n.codecs.native
+	if ex.foreign {
+		defaultType = w.n.codecs.foreign
+	}
+	ex.codec = defaultType
+	if ex.depth > w.n.cfg.MaxDepth {
+		return &wire.Failure{Code: wire.CodeTooDeep, Executed: wire.ExecutedNo, Message: "depth " + strconv.Itoa(ex.depth) + " is over this node's Config.MaxDepth of " + strconv.Itoa(w.n.cfg.MaxDepth)}
+	}
+	if h == nil {
+		return nil
+	}
+	if ct := h.Get(wire.HeaderContentType); ct != "" {
+		c, ok := w.n.codecs.byType(ct)
+		if !ok {
+			return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: "content type " + strconv.Quote(ct) + ": this node knows " + w.n.codecs.names()}
+		}
+		ex.codec = c
+	}
+	if a, err := strconv.ParseUint(h.Get(wire.HeaderAttempt), 10, 31); err == nil && a > 1 {
+		ex.attempt = int(a)
+	}
+	ex.tell = h.Get(wire.HeaderTell) != "" && !ex.foreign
+	ex.pushes = h.Get(wire.HeaderProgress) != "" && !ex.foreign && !ex.tell
+	ex.meta = metaOf(h)
+	return nil
+}
+
+// metaOf returns the metadata among headers; nil when there is none.
+func metaOf(h transport.Header) metadata {
+	var m metadata
+	for k := range h {
+		key, ok := wire.MetaKey(k)
+		if v := h.Get(k); ok && wire.CheckMeta(key, v) == nil {
+			if m == nil {
+				m = make(metadata)
+			}
+			m[key] = v
+		}
+	}
+	return m
+}
+
+// admit starts an execution, lets it wait, or refuses it or a shallower one.
+func (w *worker) admit(ex *execution) {
+	w.mu.Lock()
+	if w.byKey[ex.key] != nil {
+		w.mu.Unlock()
+		w.n.dropped(ex.reply, "a call that is in hand already")
+		return
+	}
+	var victims []*execution
+	f := w.boundLocked(ex)
+	if f == nil {
+		w.enterLocked(ex)
+		victims = w.placeLocked(ex)
+	}
+	told := f == nil && ex.state != ended && w.tellNowLocked(ex)
+	w.mu.Unlock()
+	if f != nil {
+		ex.refuse(f)
+	}
+	for _, victim := range victims {
+		if victim.tell && victim != ex {
+			w.n.log.Error("call lost that nobody waits for: the mailbox is full", "task", victim.service.name, "call", victim.id())
+		}
+		victim.refuse(&wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "the mailbox of node " + w.n.id + " is full"})
+		w.drop(victim)
+	}
+	if told {
+		w.sendAccepted(ex)
+	}
+}
+
+// boundLocked says why a call is not even considered; nil when it is.
+func (w *worker) boundLocked(ex *execution) *wire.Failure {
+	switch {
+	case w.closed || w.refusing:
+		return &wire.Failure{Code: wire.CodeDraining, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " is stopping"}
+	case w.inHand >= w.n.cfg.InHand && ex.depth == 0:
+		return &wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " has " + strconv.Itoa(w.inHand) + " calls in hand"}
+	default:
+		return nil
+	}
+}
+
+// placeLocked starts an execution that is in hand, or lets it wait. When that
+// is too much it returns those to refuse, which no longer wait.
+func (w *worker) placeLocked(ex *execution) (victims []*execution) {
+	if w.thaw.suspiciousLocked(w.n.clock.now()) {
+		w.suspectLocked(ex)
+	} else {
+		if w.slots.freeFor(ex.depth) && w.box.count == 0 && !ex.service.full() {
+			w.startLocked(ex)
+			w.dispatchLocked(ex)
+			return nil
+		}
+		w.queueLocked(ex)
+		w.fillLocked() // it may be deeper than all that execute
+		if ex.state != waiting {
+			return nil
+		}
+	}
+	for ex.state == waiting && w.overfullLocked() {
+		victim := w.shallowestLocked()
+		if victim == nil || victim.depth >= ex.depth {
+			victim = ex
+		}
+		w.withdrawLocked(victim)
+		victims = append(victims, victim)
+	}
+	return victims
+}
+
+// tellNowLocked sets when the caller is told who has the call, and says
+// whether that is at once: for a caller that wants no more than that, and for
+// one that has asked before the call was here.
+func (w *worker) tellNowLocked(ex *execution) bool {
+	if ex.foreign {
+		return false
+	}
+	_, asked := w.asked[ex.key]
+	if !ex.tell && !asked {
+		w.armLocked(ex, ex.arrived.add(acceptAfter), ex.arrived)
+		return false
+	}
+	delete(w.asked, ex.key)
+	w.acceptLocked(ex, ex.arrived)
+	return true
+}

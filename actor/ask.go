@@ -1,0 +1,50 @@
+package actor
+
+import (
+	"github.com/atasks-io/atasks/internal/wire"
+)
+
+// asksBeforeLoss is how often all nodes are asked who has a call, before it
+// counts as lost.
+const asksBeforeLoss = 2
+
+// unheardLocked looks at a call that nobody has accepted in good time: the
+// worker may have died with it, or it sits before a worker that is frozen. It
+// unlocks.
+func (t *calls) unheardLocked(c *call, now instant) {
+	t.health.watchLocked(now)
+	switch {
+	case t.cut || t.health.silenceLocked(c.begun, now) < askFirst/2:
+		// Our own fault, for all we know.
+		t.armLocked(c, earliest(c.deadline, now.add(askFirst)), now)
+		t.mu.Unlock()
+	case int(c.asks) < asksBeforeLoss:
+		c.asks++
+		t.unheard = append(t.unheard, string(c.appendToken(nil, c.sends)))
+		t.armLocked(c, earliest(c.deadline, now.add(askAgain)), now)
+		t.mu.Unlock()
+	default:
+		t.detourAroundLocked("", now)
+		t.mu.Unlock()
+		t.lose(c, nil, "no worker accepted it and none has it: it was lost with its worker, or waits before a frozen one")
+	}
+}
+
+// askAll asks all nodes about the calls that this sweep found unheard of. A
+// node that has one of them answers with another accepted frame.
+func (t *calls) askAll() {
+	t.mu.Lock()
+	tokens := t.unheard
+	t.unheard = nil
+	t.mu.Unlock()
+	for len(tokens) > 0 {
+		some := tokens[:min(len(tokens), pingNames)]
+		tokens = tokens[len(some):]
+		// A return address says who asks; nothing comes back to it.
+		reply := string(wire.AppendAddress(nil, t.n.inbox, "0", wire.NoBudget, 0))
+		subject := wire.NodeSubject(t.n.cfg.Namespace, wire.AllNodes, wire.VerbPing)
+		if err := t.n.publish(subject, reply, nil, wire.AppendCalls(nil, some...)); err != nil {
+			t.n.log.Debug("could not ask all nodes", "calls", len(some), "err", err)
+		}
+	}
+}

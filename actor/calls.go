@@ -1,0 +1,398 @@
+package actor
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
+)
+
+// calls is the table of the calls that a node awaits: what its inbox finds
+// them by, and what ends those that nobody answers.
+type calls struct {
+	n   *Node
+	seq atomic.Uint64
+
+	mu      sync.Mutex // guards what follows, and the calls as their type says
+	pending map[uint64]*call
+	probes  map[uint64]*probe
+	peers   map[string]*peer
+	wheel   wheel
+	cut     bool     // the connection is
+	closed  bool     // the node is
+	unheard []string // tokens to ask all nodes about at the end of this sweep
+	health  health
+	detours map[string]*detour // by worker that fell silent
+}
+
+// heldAfter is when a call that nobody has answered is first asked about.
+const (
+	askFirst  = 250 * time.Millisecond
+	askAgain  = 450 * time.Millisecond
+	ghostLife = 10 * time.Second
+)
+
+func newCalls(n *Node) *calls {
+	t := &calls{
+		n:       n,
+		pending: make(map[uint64]*call),
+		probes:  make(map[uint64]*probe),
+		peers:   make(map[string]*peer),
+		detours: make(map[string]*detour),
+	}
+	t.health.init(t)
+	return t
+}
+
+// number gives the call its identity.
+func (t *calls) number(c *call) {
+	c.seq, c.salt, c.attempt = t.seq.Add(1), newSalt(), 1
+}
+
+// follow ends the call when the context that it was begun under ends.
+func (t *calls) follow(c *call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.state != callEnded && c.state != callGhost {
+		c.stopCtx = context.AfterFunc(c.ctx, func() { c.contextEnded(c.ctx) })
+	}
+}
+
+// send enters the call into the table and publishes it, or holds it while the
+// connection is cut.
+func (t *calls) send(c *call) {
+	now := t.n.clock.now()
+	budget, inTime := c.remaining(now)
+	t.mu.Lock()
+	switch {
+	case c.state != callNew && c.state != callHeld: // cancelled, or sent by another
+		t.mu.Unlock()
+		return
+	case t.closed:
+		t.endLocked(c)
+		t.mu.Unlock()
+		c.end(c.failure(codeClosed, wire.ExecutedNo, ""))
+		return
+	case !inTime:
+		t.endLocked(c)
+		t.mu.Unlock()
+		c.end(t.deadlineError(c, wire.ExecutedNo))
+		return
+	}
+	t.listLocked(c)
+	if t.cut {
+		c.lastWords = "the connection to the broker is cut"
+		t.holdLocked(c, now, 0)
+		t.mu.Unlock()
+		return
+	}
+	c.state = callSent
+	c.asks = 0
+	t.armLocked(c, earliest(c.deadline, now.add(askFirst)), now)
+	c.sends++
+	sends, attempt := c.sends, c.attempt
+	subject := t.subjectLocked(c)
+	t.mu.Unlock()
+
+	if err := t.publish(c, subject, sends, attempt, budget); err != nil {
+		t.publishFailed(c, err)
+	}
+}
+
+// again tries a call that was held.
+func (t *calls) again(c *call) {
+	t.mu.Lock()
+	held := c.state == callHeld
+	if held {
+		c.state = callNew
+	}
+	t.mu.Unlock()
+	if held {
+		c.route()
+	}
+}
+
+// subjectLocked is where the call goes: to whoever serves the task, or to one
+// node by name while another that serves it is silent.
+func (t *calls) subjectLocked(c *call) string {
+	if len(t.detours) > 0 {
+		if node := t.detourLocked(c.target.name); node != "" {
+			return wire.NodeTaskSubject(t.n.cfg.Namespace, node, c.target.name)
+		}
+	}
+	return wire.TaskSubject(t.n.cfg.Namespace, c.target.name)
+}
+
+// publish sends a call.
+func (t *calls) publish(c *call, subject string, sends, attempt int32, budget time.Duration) error {
+	var token [40]byte
+	reply := make([]byte, 0, len(t.n.inbox)+48)
+	reply = wire.AppendAddress(reply, t.n.inbox, string(c.appendToken(token[:0], sends)), budget, int(c.depth))
+	header := c.header
+	if attempt > 1 {
+		header = header.Clone()
+		if header == nil {
+			header = transport.Header{}
+		}
+		header.Set(wire.HeaderAttempt, strconv.Itoa(int(attempt)))
+	}
+	return t.n.publish(subject, string(reply), header, c.body)
+}
+
+// listLocked enters the call into the table.
+func (t *calls) listLocked(c *call) {
+	if !c.listed {
+		c.listed = true
+		t.pending[c.seq] = c
+	}
+}
+
+// armLocked sets when the call is looked at next; never for never.
+func (t *calls) armLocked(c *call, at, now instant) {
+	if at == 0 {
+		t.wheel.clear(&c.alarm)
+		return
+	}
+	t.wheel.set(&c.alarm, at, now)
+	t.n.sweeper.rearm(at)
+}
+
+// endLocked takes the call out of everything. The caller then calls c.end,
+// without the lock. It must not be called twice for a call.
+func (t *calls) endLocked(c *call) {
+	c.state = callEnded
+	t.forgetLocked(c)
+}
+
+func (t *calls) forgetLocked(c *call) {
+	if c.listed {
+		c.listed = false
+		delete(t.pending, c.seq)
+	}
+	t.wheel.clear(&c.alarm)
+	if c.peer != nil {
+		c.peer.removeLocked(c)
+	}
+}
+
+// over says whether the call has ended for its awaiter.
+func (c *call) overLocked() bool { return c.state == callEnded || c.state == callGhost }
+
+// executedLocked is what can be said of a call that ends here and now.
+func (c *call) executedLocked() wire.Executed {
+	if c.state == callHeld && c.attempt <= 1 {
+		return wire.ExecutedNo
+	}
+	return wire.ExecutedUnknown
+}
+
+// cancel ends the call with err and tells whoever executes it, now or when it
+// turns out who does.
+func (t *calls) cancel(c *call, err *Error) {
+	t.mu.Lock()
+	if c.overLocked() {
+		t.mu.Unlock()
+		return
+	}
+	state, local := c.state, c.local
+	err.Executed = Executed(c.executedLocked())
+	var node string
+	if c.peer != nil {
+		node = c.peer.node
+	}
+	if state == callSent {
+		c.lastWords = err.Message
+		t.ghostLocked(c)
+	} else {
+		t.endLocked(c)
+	}
+	sends := c.sends
+	t.mu.Unlock()
+
+	switch {
+	case state == callLocal:
+		local.cancelFor(err.Message)
+	case state == callAccepted:
+		t.sendCancel(c, node, sends, err.Message)
+	}
+	c.end(err)
+}
+
+// abandon ends the call with err and tells nobody: whoever executes it knows
+// by itself.
+func (t *calls) abandon(c *call, err error) {
+	t.mu.Lock()
+	if c.overLocked() {
+		t.mu.Unlock()
+		return
+	}
+	t.endLocked(c)
+	t.mu.Unlock()
+	c.end(err)
+}
+
+// ghostLocked keeps the call in the table for the late accept that a cancel
+// must follow.
+func (t *calls) ghostLocked(c *call) {
+	c.state = callGhost
+	now := t.n.clock.now()
+	t.armLocked(c, now.add(ghostLife), now)
+}
+
+// sendCancel tells a worker that nobody awaits the call any more.
+func (t *calls) sendCancel(c *call, node string, sends int32, reason string) {
+	key := append([]byte(t.n.id), '.')
+	key = c.appendToken(key, sends)
+	body := wire.AppendCancel(nil, wire.Cancel{Keys: []string{string(key)}, Reason: reason})
+	err := t.n.publish(wire.NodeSubject(t.n.cfg.Namespace, node, wire.VerbCancel), "", nil, body)
+	if err != nil {
+		t.n.log.Debug("cancel not sent", "task", c.target.name, "call", c.id(), "node", node, "err", err)
+	}
+}
+
+// ring looks at a call whose alarm went off.
+func (c *call) ring(now instant) {
+	t := c.n.calls
+	t.mu.Lock()
+	if c.state == callEnded || c.alarm.slot != 0 { // over, or set anew meanwhile
+		t.mu.Unlock()
+		return
+	}
+	switch {
+	case c.state == callGhost:
+		t.endLocked(c)
+		t.mu.Unlock()
+	case c.deadline != 0 && now >= c.deadline:
+		local := c.local
+		executed := c.executedLocked()
+		t.endLocked(c)
+		t.mu.Unlock()
+		c.end(t.deadlineError(c, executed))
+		if local != nil {
+			local.expire()
+		}
+	case c.state == callHeld && t.cut && now < c.until:
+		t.armLocked(c, earliest(c.deadline, c.until), now)
+		t.mu.Unlock()
+	case c.state == callHeld && t.cut:
+		t.endLocked(c)
+		t.mu.Unlock()
+		c.end(t.disconnected(c))
+	case c.state == callHeld:
+		t.mu.Unlock()
+		t.n.spawn(func() { t.again(c) })
+	case c.state == callSent:
+		t.unheardLocked(c, now)
+	default:
+		t.armLocked(c, c.deadline, now)
+		t.mu.Unlock()
+	}
+}
+
+// deadlineError is how a call ends that took too long.
+func (t *calls) deadlineError(c *call, executed wire.Executed) *Error {
+	message := "no result within " + c.deadline.sub(c.begun).Round(time.Millisecond).String()
+	t.mu.Lock()
+	if c.lastWords != "" {
+		message += "; last: " + c.lastWords
+	}
+	t.mu.Unlock()
+	return c.failure(wire.CodeDeadline, executed, message)
+}
+
+// sweep rings what is due and returns when to come back.
+func (t *calls) sweep(now instant) instant {
+	t.mu.Lock()
+	due := t.wheel.expire(now, nil)
+	t.mu.Unlock()
+	for _, r := range due {
+		r.ring(now)
+	}
+	t.askAll()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.wheel.next()
+}
+
+// cutOff takes note that the connection is cut.
+func (t *calls) cutOff() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = true
+}
+
+// restored takes note that the connection is back. sendHeld must follow.
+func (t *calls) restored() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = false
+	t.health.restoredLocked(t.n.clock.now())
+}
+
+// sendHeld sends what was held while the connection was cut, in the order of
+// the calls. Those that wait for another reason go on waiting.
+func (t *calls) sendHeld() {
+	now := t.n.clock.now()
+	t.mu.Lock()
+	var held []*call
+	for _, c := range t.pending {
+		if c.state == callHeld && c.due <= now {
+			held = append(held, c)
+		}
+	}
+	t.mu.Unlock()
+	sortBySeq(held)
+	for _, c := range held {
+		t.again(c)
+	}
+}
+
+// close ends every call that is left.
+func (t *calls) close(message string) {
+	t.mu.Lock()
+	t.closed = true
+	var left []*call
+	for _, c := range t.pending {
+		if c.state == callGhost {
+			t.endLocked(c)
+			continue
+		}
+		left = append(left, c)
+	}
+	executed := make([]wire.Executed, len(left))
+	for i, c := range left {
+		executed[i] = c.executedLocked()
+		t.endLocked(c)
+	}
+	t.mu.Unlock()
+	for i, c := range left {
+		c.end(c.failure(codeClosed, executed[i], message))
+	}
+}
+
+// denied ends the calls that the broker does not permit this node to send.
+func (t *calls) denied(subject string) {
+	t.mu.Lock()
+	var refused []*call
+	for _, c := range t.pending {
+		if c.state == callSent && wire.TaskSubject(t.n.cfg.Namespace, c.target.name) == subject {
+			refused = append(refused, c)
+		}
+	}
+	t.mu.Unlock()
+	for _, c := range refused {
+		t.mu.Lock()
+		t.refusedLocked(c, &wire.Failure{Code: codeDenied, Executed: wire.ExecutedNo,
+			Message: "the broker does not let this node publish on " + subject + ": grant it in the broker's permissions"})
+	}
+}
+
+func sortBySeq(list []*call) {
+	slices.SortFunc(list, func(a, b *call) int { return cmp.Compare(a.seq, b.seq) })
+}

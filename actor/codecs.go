@@ -1,0 +1,40 @@
+package actor
+
+import (
+	"mime"
+	"strings"
+
+	"github.com/atasks-io/atasks/codec"
+)
+
+// codecs are those that a node decodes: msgpack, JSON and its own.
+type codecs struct {
+	own     codec.Codec
+	native  codec.Codec // of a call that names none
+	foreign codec.Codec // of a foreign call that names none
+}
+
+func newCodecs(own codec.Codec) codecs {
+	return codecs{own: own, native: codec.Msgpack, foreign: codec.JSON}
+}
+
+// byType finds a codec by its content type; parameters do not count.
+func (c codecs) byType(contentType string) (codec.Codec, bool) {
+	base, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		base = strings.ToLower(strings.TrimSpace(contentType))
+	}
+	if base == c.own.ContentType() {
+		return c.own, true
+	}
+	return codec.ByContentType(base)
+}
+
+// names lists the content types, for people.
+func (c codecs) names() string {
+	names := []string{codec.Msgpack.ContentType(), codec.JSON.ContentType()}
+	if c.own != codec.Msgpack && c.own != codec.JSON {
+		names = append(names, c.own.ContentType())
+	}
+	return strings.Join(names, ", ")
+}

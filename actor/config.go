@@ -1,0 +1,181 @@
+package actor
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/atasks-io/atasks/codec"
+	"github.com/atasks-io/atasks/internal/wire"
+)
+
+// Config says how a node behaves. The zero value works; a field left at zero
+// takes its default.
+type Config struct {
+	// Namespace is the subject hierarchy that the node lives in: 1 to 64
+	// letters, digits, '_' and '-'. Default "default".
+	Namespace string
+
+	// Group is the service that the node belongs to, one such token. It is
+	// part of the subject of its replies, so that a broker's permissions can
+	// let a service read only its own. Default "any".
+	Group string
+
+	// Codec encodes the bodies that this node sends. It decodes msgpack and
+	// JSON whatever this says. Default codec.Msgpack.
+	Codec codec.Codec
+
+	// Logger receives what a person should know: connections lost and
+	// restored, panics of handlers, messages dropped. No input or output of a
+	// task is ever logged. Default: discard.
+	Logger *slog.Logger
+
+	// Slots is how many calls execute at once on this node. A call that awaits
+	// another one holds none. A call that is deeper than all that execute may
+	// start beyond that number, one a depth: a handler that waits for a mutex
+	// whose owner awaits that call would wait for ever otherwise. To bound a
+	// task strictly, serve it with [Limit]. Default 64 × GOMAXPROCS.
+	Slots int
+
+	// OnServe wraps every call that this node executes, OnCall every call that
+	// it makes; the first is the outermost.
+	OnServe, OnCall []Middleware
+
+	// Errors are the errors that errors.Is and errors.As find across the wire,
+	// in order of precedence. See [SentinelError] and [TypedError].
+	Errors []ErrorType
+
+	// Version is the program's version as discovery shows it, in the form of
+	// semantic versioning. Default "0.0.0".
+	Version string
+
+	// Mailbox is how many calls wait for a slot before the shallowest is
+	// refused with ErrBusy. Default 4096.
+	Mailbox int
+
+	// MailboxBytes bounds the inputs of the waiting calls together, in bytes.
+	// Default 64 MiB.
+	MailboxBytes int
+
+	// InHand is how many calls may wait, run and be parked in an await
+	// together. Above it, calls that no task awaits are refused with ErrBusy;
+	// deeper ones are still taken, because parked callers wait for them.
+	// Default 16384.
+	InHand int
+
+	// MaxDepth is how deep calls may nest. Default 1000.
+	MaxDepth int
+
+	// NoLocal sends every call through the broker, also those that this node
+	// could execute itself at once.
+	NoLocal bool
+
+	// Grace is how long a call waits for a first worker before it fails with
+	// ErrNoWorker. Default 300 ms, at most 500 ms.
+	Grace time.Duration
+
+	// Patience is how long a call without a deadline waits for workers that
+	// are busy, or for a connection that is cut. Default 10 s.
+	Patience time.Duration
+
+	// PingInterval is how often a worker is asked whether it still has the
+	// calls that it accepted. Default 500 ms.
+	PingInterval time.Duration
+
+	// LostAfter is how long a worker may be silent before its calls end with
+	// ErrWorkerLost. A worker whose process died is noticed at the second ping.
+	// Default 2 s.
+	LostAfter time.Duration
+
+	// CallerLostAfter is how long a caller may be silent before the calls that
+	// it awaits are cancelled with ErrCallerLost. Default 5 s.
+	CallerLostAfter time.Duration
+
+	// DrainTimeout bounds the drain at the end of Run. Default 30 s.
+	DrainTimeout time.Duration
+
+	// CloseTimeout bounds the short drain that Close does. Default 1 s.
+	CloseTimeout time.Duration
+}
+
+// maxGrace keeps ErrNoWorker prompt.
+const maxGrace = 500 * time.Millisecond
+
+// withDefaults returns a copy with every zero field replaced, or what is wrong
+// with it.
+func (c Config) withDefaults() (Config, error) {
+	setDefault(&c.Namespace, "default")
+	setDefault(&c.Group, "any")
+	setDefault(&c.Slots, 64*runtime.GOMAXPROCS(0))
+	setDefault(&c.Version, "0.0.0")
+	setDefault(&c.Mailbox, 4096)
+	setDefault(&c.MailboxBytes, 64<<20)
+	setDefault(&c.InHand, 16384)
+	setDefault(&c.MaxDepth, 1000)
+	setDefault(&c.Grace, 300*time.Millisecond)
+	setDefault(&c.Patience, 10*time.Second)
+	setDefault(&c.PingInterval, 500*time.Millisecond)
+	setDefault(&c.LostAfter, 2*time.Second)
+	setDefault(&c.CallerLostAfter, 5*time.Second)
+	setDefault(&c.DrainTimeout, 30*time.Second)
+	setDefault(&c.CloseTimeout, time.Second)
+	if c.Codec == nil {
+		c.Codec = codec.Msgpack
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, c.check()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) check() error {
+	if err := wire.CheckToken("Config.Namespace", c.Namespace); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadName, err)
+	}
+	if err := wire.CheckToken("Config.Group", c.Group); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadName, err)
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"Slots", c.Slots}, {"Mailbox", c.Mailbox}, {"MailboxBytes", c.MailboxBytes},
+		{"InHand", c.InHand}, {"MaxDepth", c.MaxDepth},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("Config.%s is %d: want 0 for the default, or more", f.name, f.value)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Grace", c.Grace}, {"Patience", c.Patience}, {"PingInterval", c.PingInterval},
+		{"LostAfter", c.LostAfter}, {"CallerLostAfter", c.CallerLostAfter},
+		{"DrainTimeout", c.DrainTimeout}, {"CloseTimeout", c.CloseTimeout},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("Config.%s is %v: want 0 for the default, or more", f.name, f.value)
+		}
+	}
+	if c.Grace > maxGrace {
+		return fmt.Errorf("Config.Grace is %v: want at most %v", c.Grace, maxGrace)
+	}
+	if c.MaxDepth > maxMaxDepth {
+		return fmt.Errorf("Config.MaxDepth is %d: want at most %d", c.MaxDepth, maxMaxDepth)
+	}
+	for i, m := range append(c.OnServe[:len(c.OnServe):len(c.OnServe)], c.OnCall...) {
+		if m == nil {
+			return fmt.Errorf("Config.OnServe or Config.OnCall: middleware %d is nil", i)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,346 @@
+package actor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/atasks-io/atasks/codec"
+	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
+)
+
+// execution is the worker's end of one call, and its handler's context.
+type execution struct {
+	w       *worker
+	service *service
+	awaiter *call  // in this process; nil when the answer goes by the transport
+	reply   string // the return address
+	key     string // of the call among all that this node executes from others
+	caller  string // the node that awaits it; empty for a foreign caller
+	token   string // the call's own ID
+	foreign bool   // the caller knows nothing of our frames
+	tell    bool   // nobody waits for the result
+	pushes  bool   // the awaiter wants progress frames
+	depth   int
+	attempt int
+	size    int         // of the input in bytes
+	in      any         // the input where it never left the process …
+	body    []byte      // … or its encoding
+	codec   codec.Codec // of body, and of the reply
+	meta    metadata
+
+	arrived  instant
+	deadline instant
+
+	// Guarded by w.mu.
+	state      executionState
+	holds      bool // a slot
+	blocked    bool // waits for its task's limit, outside the mailbox
+	suspect    bool // waits for its caller to say that it still awaits the call
+	accepted   bool // the caller was told who has the call
+	replied    bool
+	started    instant
+	links      links
+	prev, next *execution // among all in hand
+	alarm      alarm
+	children   *call // unfinished calls of the handler
+	progress   Progress
+	progressAt instant // when a progress frame was last sent
+	stale      bool    // progress holds what no frame has said yet
+
+	mu          sync.Mutex // guards the context's own fields
+	cause       error      // why it ended; nil while it has not
+	standard    context.Context
+	cancelCause context.CancelCauseFunc
+}
+
+// executionState says where an execution is.
+type executionState uint8
+
+const (
+	waiting executionState = iota
+	running
+	parked // its handler has unfinished calls
+	ended
+)
+
+// String is the state as ps shows it.
+func (s executionState) String() string {
+	switch s {
+	case waiting:
+		return "waiting"
+	case running:
+		return "running"
+	case parked:
+		return "parked"
+	default:
+		return "ended"
+	}
+}
+
+func (ex *execution) id() string {
+	if ex.awaiter != nil {
+		return ex.awaiter.id()
+	}
+	return ex.token
+}
+
+func (ex *execution) info() Info {
+	return Info{
+		ID:        ex.id(),
+		Task:      ex.service.name,
+		Namespace: ex.w.n.cfg.Namespace,
+		Node:      ex.w.n.id,
+		Caller:    ex.caller,
+		Depth:     ex.depth,
+		Attempt:   ex.attempt,
+	}
+}
+
+// over says whether the handler has returned.
+func (ex *execution) over() bool {
+	ex.w.mu.Lock()
+	defer ex.w.mu.Unlock()
+	return ex.state == ended
+}
+
+// adopt makes c a call of this handler, which gives up its slot with the
+// first; false when the handler's context has ended: what ends its calls with it
+// may have passed already. The slot is for c first, if it
+// stays here, so that a tree of calls is walked depth-first; see worker.fill.
+func (ex *execution) adopt(c *call) bool {
+	w := ex.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ex.state == ended || ex.hasEnded() {
+		return false
+	}
+	c.adopted = true
+	c.prev, c.next = nil, ex.children
+	if c.next != nil {
+		c.next.prev = c
+	} else {
+		c.freed = w.parkLocked(ex)
+	}
+	ex.children = c
+	return true
+}
+
+// release takes c from the handler's calls: it has ended. With the last one
+// the handler counts again, without waiting for a slot.
+func (ex *execution) release(c *call) {
+	w := ex.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ex.dropLocked(c)
+	if ex.children == nil && ex.state == parked {
+		w.unparkLocked(ex)
+	}
+}
+
+// dropLocked takes c out of the list; nothing happens when it is not in it.
+func (ex *execution) dropLocked(c *call) {
+	switch {
+	case c.prev != nil:
+		c.prev.next = c.next
+	case ex.children == c:
+		ex.children = c.next
+	default:
+		return
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
+}
+
+// cancelFor cancels the execution for a reason of its awaiter's. The reason
+// comes as text also where it never left the process.
+func (ex *execution) cancelFor(reason string) {
+	ex.cancel(&Error{Code: wire.CodeCancelled, Message: reason, Name: ex.service.name, Call: ex.id(), Node: ex.w.n.id})
+}
+
+// cancel ends the handler's context and the calls that it made under it. An
+// execution that still waits never starts.
+func (ex *execution) cancel(cause error) {
+	w := ex.w
+	w.mu.Lock()
+	started := ex.state != waiting
+	if !started {
+		w.withdrawLocked(ex)
+	}
+	w.mu.Unlock()
+	ex.endContext(cause)
+	if !started {
+		ex.fail(wire.CodeCancelled, wire.ExecutedNo, "cancelled before it started")
+		w.drop(ex)
+		return
+	}
+	ex.endChildren(cause, "the handler that awaits it was cancelled")
+}
+
+// expire ends an execution whose budget has run out for its awaiter. A handler
+// that runs has seen it by its own context.
+func (ex *execution) expire() {
+	w := ex.w
+	w.mu.Lock()
+	if ex.state != waiting {
+		w.mu.Unlock()
+		return
+	}
+	w.withdrawLocked(ex)
+	w.mu.Unlock()
+	ex.endContext(context.DeadlineExceeded)
+	w.drop(ex)
+}
+
+// endChildren ends the handler's calls, except those begun under a context
+// that has not ended with the handler's: they are roots of their own.
+func (ex *execution) endChildren(cause error, message string) {
+	w := ex.w
+	w.mu.Lock()
+	var children []*call
+	for c := ex.children; c != nil; c = c.next {
+		children = append(children, c)
+	}
+	w.mu.Unlock()
+	for _, c := range children {
+		if c.ctx != nil && c.ctx.Err() == nil {
+			w.mu.Lock()
+			ex.dropLocked(c)
+			w.mu.Unlock()
+			continue
+		}
+		c.cancel(cause, message)
+	}
+}
+
+// report takes what the handler says of its progress.
+func (ex *execution) report(p Progress) {
+	w := ex.w
+	now := w.n.clock.now()
+	w.mu.Lock()
+	ex.progress = p
+	feed := ex.awaiter
+	if !ex.pushes || ex.state == ended {
+		w.mu.Unlock()
+		return
+	}
+	if feed == nil && now.sub(ex.progressAt) < progressPause {
+		if !ex.stale {
+			ex.stale = true
+			w.armLocked(ex, ex.progressAt.add(progressPause), now)
+		}
+		w.mu.Unlock()
+		return
+	}
+	ex.stale, ex.progressAt = false, now
+	w.mu.Unlock()
+	if feed != nil {
+		feed.progress.put(p)
+		return
+	}
+	ex.sendProgress(p)
+}
+
+// flushProgress sends the last report, if it was held back: the answer is next.
+func (ex *execution) flushProgress() {
+	w := ex.w
+	w.mu.Lock()
+	stale, p := ex.stale, ex.progress
+	ex.stale = false
+	w.mu.Unlock()
+	if stale {
+		ex.sendProgress(p)
+	}
+}
+
+// progressPause is the least time between two progress frames of a call.
+const progressPause = 50 * time.Millisecond
+
+func (ex *execution) sendProgress(p Progress) {
+	body := wire.AppendProgress(nil, wire.Progress(p))
+	if err := ex.w.n.publish(ex.reply+wire.SuffixProgress, "", nil, body); err != nil {
+		ex.w.n.log.Debug("progress not sent", "task", ex.service.name, "call", ex.id(), "err", err)
+	}
+}
+
+// input returns the encoded input.
+func (ex *execution) input() ([]byte, error) {
+	if ex.in == nil {
+		return ex.body, nil
+	}
+	if raw, ok := ex.in.(rawBody); ok {
+		return raw, nil
+	}
+	return ex.codec.Marshal(ex.in)
+}
+
+// succeed answers the call with its result: out where the awaiter may have it
+// as it is, otherwise body.
+func (ex *execution) succeed(out any, body []byte) {
+	if !ex.answers() {
+		return
+	}
+	if c := ex.awaiter; c != nil {
+		c.n.calls.settleLocal(c, out, body, nil)
+		return
+	}
+	if ex.tell {
+		return
+	}
+	var header transport.Header
+	subject := ex.reply + wire.SuffixResult
+	if ex.foreign {
+		subject = ex.reply
+		header = transport.Header{}
+		header.Set(wire.HeaderContentType, ex.codec.ContentType())
+	}
+	if err := ex.w.n.publish(subject, "", header, body); err != nil {
+		ex.publishFailure(publishFailure(err, wire.ExecutedYes))
+	}
+}
+
+// fail answers the call with an error of the runtime.
+func (ex *execution) fail(code string, executed wire.Executed, message string) {
+	ex.refuse(&wire.Failure{Code: code, Executed: executed, Message: message})
+}
+
+// refuse answers the call with a failure.
+func (ex *execution) refuse(f *wire.Failure) {
+	if !ex.answers() {
+		return
+	}
+	if c := ex.awaiter; c != nil {
+		c.n.calls.settleLocal(c, nil, nil, f)
+		return
+	}
+	if ex.tell && (ex.accepted || ex.reply == "") {
+		return // it was taken; nobody waits for more
+	}
+	ex.publishFailure(f)
+}
+
+func (ex *execution) publishFailure(f *wire.Failure) {
+	header, body := f.Encode()
+	subject := ex.reply + wire.SuffixError
+	if ex.foreign {
+		subject = ex.reply
+		if f.Detail != nil {
+			header.Set(wire.HeaderContentType, ex.codec.ContentType())
+		}
+	}
+	if err := ex.w.n.publish(subject, "", header, body); err != nil {
+		ex.w.n.log.Warn("answer not sent", "task", ex.service.name, "call", ex.id(), "code", f.Code, "err", err)
+	}
+}
+
+// answers says whether this is the first answer to the call.
+func (ex *execution) answers() bool {
+	ex.w.mu.Lock()
+	defer ex.w.mu.Unlock()
+	first := !ex.replied
+	ex.replied = true
+	return first
+}

@@ -1,0 +1,121 @@
+package actor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/atasks-io/atasks/internal/wire"
+)
+
+// Future is the awaiter's end of a call. All methods may be called from any
+// goroutine, any number of times.
+//
+// A future that its handler does not await is cancelled when the handler
+// returns.
+type Future[T any] struct {
+	call  call
+	once  sync.Once
+	value T
+	err   error
+}
+
+// Result is the outcome of one call among several.
+type Result[T any] struct {
+	Value T
+	Err   error
+}
+
+// Begin sends a call to t and returns at once; whatever goes wrong is what the
+// future's Await returns. When ctx ends, so does the call. It is what package
+// atask builds on.
+func Begin[In, Out any](ctx context.Context, t *Target, in In, opts ...CallOption) *Future[Out] {
+	f := new(Future[Out])
+	f.call.begin(ctx, t, in, opts, false)
+	return f
+}
+
+// Ask sends a call to t and waits for its result, or until ctx ends, which
+// cancels the call.
+func Ask[In, Out any](ctx context.Context, t *Target, in In, opts ...CallOption) (Out, error) {
+	f := new(Future[Out])
+	f.call.begin(ctx, t, in, opts, true)
+	f.call.await(ctx)
+	return f.result()
+}
+
+// Tell sends a call to t and returns when a worker has taken it into its
+// mailbox. Nobody waits for the result, and the end of ctx does not cancel a
+// call that was taken. It is not durable: the call is lost with its worker.
+func Tell[In any](ctx context.Context, t *Target, in In, opts ...CallOption) error {
+	c := new(call)
+	c.begin(ctx, t, in, append(opts[:len(opts):len(opts)], func(o *callOptions) { o.tell = true }), true)
+	c.await(ctx)
+	return c.err
+}
+
+// Await returns the result, waiting for it if need be. When ctx ends first it
+// returns an error that matches the end of ctx, and the call goes on: ctx
+// bounds the waiting only.
+func (f *Future[T]) Await(ctx context.Context) (T, error) {
+	if err := f.call.wait(ctx); err != nil {
+		var zero T
+		return zero, err
+	}
+	return f.result()
+}
+
+// Done is closed when the result is there.
+func (f *Future[T]) Done() <-chan struct{} { return f.call.done }
+
+// OnDone runs fn once the result is there, at once when it is. fn must return
+// soon and must not block: it runs on the goroutine that ends the call. It lets
+// one goroutine wait for many futures.
+func (f *Future[T]) OnDone(fn func()) { f.call.onDone(fn) }
+
+// ID identifies the call among those of its node. Further attempts of the same
+// call append "-2", "-3" and so on. It is empty for a call that was refused
+// before it was sent.
+func (f *Future[T]) ID() string { return f.call.id() }
+
+// Cancel ends the call with an error that matches context.Canceled, and the
+// context of its handler, wherever it runs. Nothing happens when the result is
+// already there.
+func (f *Future[T]) Cancel() { f.call.cancel(context.Canceled, "cancelled by its awaiter") }
+
+// result decodes the reply of a call that has ended.
+func (f *Future[T]) result() (T, error) {
+	f.once.Do(func() {
+		c := &f.call
+		if f.err = c.err; f.err != nil {
+			return
+		}
+		var ok bool
+		if f.value, ok = c.out.(T); ok {
+			return // it never left the process
+		}
+		f.err = c.decode(&f.value)
+	})
+	return f.value, f.err
+}
+
+// decode stores the result in what into points to. Nothing at all is the zero
+// value.
+func (c *call) decode(into any) error {
+	body, err := c.resultBytes()
+	if err == nil && len(body) > 0 {
+		err = c.n.cfg.Codec.Unmarshal(body, into)
+	}
+	if err != nil {
+		return c.failure(codeBadResult, wire.ExecutedYes, fmt.Sprintf("the result does not decode: %v", err))
+	}
+	return nil
+}
+
+// resultBytes returns the result as the codec's bytes.
+func (c *call) resultBytes() ([]byte, error) {
+	if c.out != nil {
+		return c.n.cfg.Codec.Marshal(c.out)
+	}
+	return c.reply, nil
+}

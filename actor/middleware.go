@@ -1,0 +1,163 @@
+package actor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"github.com/atasks-io/atasks/internal/wire"
+)
+
+// Call is what middleware sees of a call. On the worker's side In is set
+// before, Out after the handler; on the caller's side likewise, around the
+// whole await. In and Out have the types that the task declares, or are []byte
+// for untyped calls; middleware may replace them by values of the same type.
+type Call struct {
+	Info Info
+	// Header is the call's metadata, "traceparent", "tracestate" and "baggage"
+	// among it. What middleware sets here before it calls next travels with
+	// the call on the caller's side, and reaches the handler and its calls on
+	// the worker's.
+	Header  map[string]string
+	In, Out any
+}
+
+// Handler handles a call, or hands it on.
+type Handler func(ctx context.Context, c *Call) error
+
+// Middleware wraps a Handler: logging, authorization, tracing. To refuse a
+// call it returns an error without calling next; the awaiter gets that error
+// as if the handler had returned it. It may be called concurrently.
+type Middleware func(next Handler) Handler
+
+// wrap puts middleware around h, the first outermost.
+func wrap(m []Middleware, h Handler) Handler {
+	for _, w := range slices.Backward(m) {
+		h = w(h)
+	}
+	return h
+}
+
+// headerOf returns metadata as middleware sees it.
+func headerOf(m metadata) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(map[string]string(m))
+}
+
+// withHeader returns a context that carries what middleware left.
+func withHeader(ctx context.Context, header map[string]string) context.Context {
+	if m, _ := ctx.Value(metadataKey{}).(metadata); len(m) == 0 && len(header) == 0 {
+		return ctx
+	}
+	return context.WithValue(ctx, metadataKey{}, metadata(maps.Clone(header)))
+}
+
+// beginWrapped makes the call through the node's OnCall middleware. The chain
+// waits for the result, so it needs a goroutine, which a node without
+// middleware does not.
+func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
+	if err := c.adopt(); err != nil {
+		c.fail(err)
+		return
+	}
+	ctx = c.n.calls.wrapped(c, ctx)
+	meta, _ := ctx.Value(metadataKey{}).(metadata)
+	for k, v := range o.meta {
+		meta = meta.with(k, v)
+	}
+	in := c.in
+	if body, ok := in.(rawBody); ok {
+		in = []byte(body)
+	}
+	rec := &Call{
+		Info:   Info{ID: c.id(), Task: c.target.name, Namespace: c.n.cfg.Namespace, Caller: c.n.id, Depth: int(c.depth), Attempt: 1},
+		Header: headerOf(meta),
+		In:     in,
+	}
+	inner := *o
+	inner.node, inner.wrapped, inner.meta = c.n, true, nil
+	var called atomic.Bool
+	chain := wrap(c.n.cfg.OnCall, func(ctx context.Context, rec *Call) error {
+		called.Store(true)
+		return c.callInner(withHeader(ctx, rec.Header), rec, inner)
+	})
+	run := func() {
+		var err error = c.failure(wire.CodePanicked, wire.ExecutedUnknown, "middleware called runtime.Goexit")
+		defer func() { c.n.calls.settleWrapped(c, rec.Out, err) }()
+		err = c.contain(func() error { return c.wrappedError(chain(ctx, rec), called.Load()) })
+	}
+	if !c.n.spawn(run) {
+		c.n.calls.settleWrapped(c, nil, c.failure(codeClosed, wire.ExecutedNo, "start another node"))
+	}
+	c.passOn()
+}
+
+// wrapped returns the context of the middleware around a call. It ends with
+// the call, and the call ends at its deadline even if the middleware does not.
+func (t *calls) wrapped(c *call, ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	c.onDone(cancel)
+	if c.deadline == 0 {
+		return ctx
+	}
+	ctx, stop := context.WithDeadline(ctx, t.n.clock.time(c.deadline))
+	c.onDone(stop)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !c.overLocked() {
+		t.armLocked(c, c.deadline, c.begun)
+	}
+	return ctx
+}
+
+// wrappedError makes what middleware returned the error of a call. called says
+// whether it handed the call on.
+func (c *call) wrappedError(err error, called bool) error {
+	if err == nil {
+		return nil
+	}
+	if _, ours := err.(*Error); ours { //nolint:errorlint // one that middleware wrapped has more to say
+		return err
+	}
+	e := c.failure(wire.CodeFailed, wire.ExecutedNo, err.Error())
+	e.cause, e.permanent = err, isPermanent(err)
+	if called {
+		e.Executed = ExecutedUnknown
+	}
+	if inner, ok := errors.AsType[*Error](err); ok {
+		e.Executed, e.Node = inner.Executed, inner.Node
+	}
+	return e
+}
+
+// contain calls fn, which is not ours, and turns its panic into an error.
+func (c *call) contain(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = c.failure(wire.CodePanicked, wire.ExecutedUnknown, fmt.Sprint(r))
+		}
+	}()
+	return fn()
+}
+
+// callInner makes the call proper, below the middleware.
+func (c *call) callInner(ctx context.Context, rec *Call, o callOptions) error {
+	in := rec.In
+	if body, ok := in.([]byte); ok && c.target.untyped {
+		in = rawBody(body)
+	}
+	inner := new(call)
+	inner.begin(ctx, c.target, in, []CallOption{func(p *callOptions) { *p = o }}, true)
+	inner.await(ctx)
+	if inner.err != nil {
+		return inner.err
+	}
+	out, err := c.target.decoded(inner)
+	rec.Out = out
+	return err
+}

@@ -1,0 +1,160 @@
+package actor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/atasks-io/atasks/internal/wire"
+)
+
+// runner is a goroutine that executes calls one after the other. It is kept:
+// a fresh goroutine would spend a third of a small call's time growing its
+// stack.
+type runner struct{ work chan *execution }
+
+// dispatchLocked hands a started execution to a runner.
+func (w *worker) dispatchLocked(ex *execution) {
+	if n := len(w.idle); n > 0 {
+		r := w.idle[n-1]
+		w.idle[n-1] = nil
+		w.idle = w.idle[:n-1]
+		r.work <- ex // never blocks: an idle runner's channel is empty and holds one
+		return
+	}
+	r := &runner{work: make(chan *execution, 1)}
+	if !w.n.spawn(func() { w.loop(r, ex) }) {
+		// The node is closed; close answers for what is in hand.
+		w.n.log.Warn("call not started: node closed", "task", ex.service.name, "call", ex.id())
+	}
+}
+
+// loop executes ex, and what comes after it.
+func (w *worker) loop(r *runner, ex *execution) {
+	done := false
+	defer func() {
+		if !done { // runtime.Goexit ends this goroutine; the next call needs another
+			w.replace(ex)
+		}
+	}()
+	for ex != nil {
+		failure := w.run(ex)
+		next := w.finish(ex, failure)
+		if next == nil {
+			next = w.rest(r)
+		}
+		ex = next
+	}
+	done = true
+}
+
+// replace finishes the execution whose handler called runtime.Goexit, and
+// starts another goroutine for the next.
+func (w *worker) replace(ex *execution) {
+	next := w.finish(ex, "runtime.Goexit")
+	if next == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dispatchLocked(next)
+}
+
+// rest waits for the next execution; nil when this runner is not needed.
+func (w *worker) rest(r *runner) *execution {
+	w.mu.Lock()
+	if w.closed || len(w.idle) >= w.slots.total {
+		w.mu.Unlock()
+		return nil
+	}
+	w.idle = append(w.idle, r)
+	w.mu.Unlock()
+	return <-r.work
+}
+
+// run executes one call and answers it. It returns what went wrong, for the
+// statistics. A handler that calls runtime.Goexit does not let it return.
+func (w *worker) run(ex *execution) (failure string) {
+	if ex.deadline != 0 && w.n.clock.now() >= ex.deadline {
+		ex.endContext(context.DeadlineExceeded)
+		ex.fail(wire.CodeDeadline, wire.ExecutedNo, "the budget ran out before a slot was free")
+		return wire.CodeDeadline
+	}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		failure = "panicked"
+		message := "the handler called runtime.Goexit"
+		if r := recover(); r != nil {
+			message = fmt.Sprint(r)
+			w.n.log.Error("handler panicked", "task", ex.service.name, "call", ex.id(), "panic", message, "stack", string(debug.Stack()))
+		} else {
+			w.n.log.Error("handler called runtime.Goexit", "task", ex.service.name, "call", ex.id())
+		}
+		ex.close()
+		ex.fail(wire.CodePanicked, wire.ExecutedYes, message)
+	}()
+	out, err := ex.service.invoke(ex)
+	ex.close()
+	failure = ex.answer(out, err)
+	returned = true
+	return failure
+}
+
+// close ends the handler's context and the calls it left behind.
+func (ex *execution) close() {
+	if ex.pushes {
+		ex.flushProgress()
+	}
+	ex.endContext(context.Canceled)
+	w := ex.w
+	w.mu.Lock()
+	none := ex.children == nil
+	w.mu.Unlock()
+	if !none {
+		ex.endChildren(context.Canceled, "its handler returned without awaiting it")
+	}
+}
+
+// answer sends what the handler returned.
+func (ex *execution) answer(out any, err error) (failure string) {
+	w := ex.w
+	if err != nil {
+		f := ex.failureOf(err)
+		ex.refuse(f)
+		return f.Message
+	}
+	limit := w.n.maxPayload()
+	if ex.passes(out, limit) {
+		ex.succeed(out, nil)
+		return ""
+	}
+	body, ok := out.(rawBody)
+	if !ok {
+		if body, err = ex.codec.Marshal(out); err != nil {
+			ex.fail(wire.CodeFailed, wire.ExecutedYes, "the result does not encode: "+err.Error())
+			return "result does not encode"
+		}
+	}
+	if limit > 0 && len(body) > limit {
+		ex.fail(wire.CodeTooLarge, wire.ExecutedYes, tooLargeMessage("result", len(body), limit))
+		return wire.CodeTooLarge
+	}
+	ex.succeed(nil, body)
+	return ""
+}
+
+// passes says whether the awaiter may have a result without the codec.
+func (ex *execution) passes(out any, limit int) bool {
+	return ex.awaiter != nil && ex.awaiter.target.out != nil && ex.service.out != nil && ex.service.out.fits(out, ex.codec, limit)
+}
+
+// failureOf turns a handler's error into what travels.
+func (ex *execution) failureOf(err error) *wire.Failure {
+	if bad, ok := err.(badInput); ok { //nolint:errorlint // a handler may wrap one of its own calls'
+		return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: bad.Error()}
+	}
+	return ex.w.n.errors.failure(err, ex.codec)
+}

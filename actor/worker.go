@@ -1,0 +1,501 @@
+package actor
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/atasks-io/atasks/internal/wire"
+)
+
+// worker executes the calls that a node serves: it admits them to the mailbox
+// and starts them as slots become free.
+type worker struct {
+	n     *Node
+	local int // executing calls below which a call of our own stays here
+
+	mu       sync.Mutex // guards what follows, and executions as their type says
+	services map[string]*service
+	box      mailbox
+	blocked  int // waiting outside the mailbox for their task's limit
+	suspects int // waiting outside the mailbox for their caller's word
+	aside    int // bytes of those two
+	slots    slots
+	inHand   int // waiting, running or parked
+	first    *execution
+	last     *execution
+	byKey    map[string]*execution // those from other nodes
+	asked    map[string]instant    // keys asked about before they arrived
+	callers  map[string]*caller
+	idle     []*runner
+	wheel    wheel
+	draining bool // calls of our own stay here, since we have left the queue groups
+	refusing bool // calls of others are sent elsewhere
+	closed   bool
+	quiet    chan struct{} // closed when nothing is in hand any more; nil unless draining
+	thaw     thaw
+}
+
+// acceptAfter is how long a call may be in hand before its caller is told who
+// has it. Most calls are over sooner and cost no frame.
+const acceptAfter = 20 * time.Millisecond
+
+func newWorker(n *Node) *worker {
+	w := &worker{
+		n:        n,
+		slots:    slots{total: n.cfg.Slots},
+		local:    min(runtime.GOMAXPROCS(0), n.cfg.Slots),
+		services: make(map[string]*service),
+		byKey:    make(map[string]*execution),
+		asked:    make(map[string]instant),
+		callers:  make(map[string]*caller),
+	}
+	w.thaw.init(w)
+	return w
+}
+
+// tryLocal executes a call of this node's own here, if the task is served and
+// a processor is free for it: work first, network when busy. A draining node
+// keeps all calls of its handlers, since it takes none from the broker.
+func (w *worker) tryLocal(c *call) bool {
+	w.mu.Lock()
+	s := w.services[c.target.name]
+	room := s != nil && !w.closed && (w.draining || !w.n.cfg.NoLocal && w.slots.taken < w.local && !s.full())
+	if !room {
+		w.mu.Unlock()
+		return false
+	}
+	queue := !w.slots.free() || s.full() // only while draining
+	if !queue {
+		w.takeLocked(s, int(c.depth)) // reserved; given back below if need be
+	}
+	w.mu.Unlock()
+
+	ex, err := w.localExecution(c, s)
+	if err != nil || !w.n.calls.settle(c, ex) {
+		if !queue {
+			w.mu.Lock()
+			w.giveBackLocked(s, int(c.depth))
+			w.fillLocked()
+			w.mu.Unlock()
+		}
+		if err != nil {
+			w.n.calls.abandon(c, err)
+		}
+		return true
+	}
+	w.mu.Lock()
+	w.enterLocked(ex)
+	if queue {
+		w.queueLocked(ex)
+		w.fillLocked() // a slot may have become free meanwhile
+	} else {
+		ex.holds, ex.state, ex.started = true, running, ex.arrived
+		w.dispatchLocked(ex)
+	}
+	w.mu.Unlock()
+	if c.tell {
+		w.n.calls.settleLocal(c, nil, nil, nil)
+	}
+	return true
+}
+
+// localExecution makes the worker's end of a call of this node's own. What
+// the network would refuse is refused here too.
+func (w *worker) localExecution(c *call, s *service) (*execution, *Error) {
+	limit := w.n.maxPayload()
+	// Both sides must have declared a plain type: one that takes anything sees
+	// what a codec makes of it.
+	plain := c.in != nil && c.target.in != nil && s.in != nil && c.target.in.fits(c.in, w.n.cfg.Codec, limit)
+	if !plain {
+		if err := c.encode(); err != nil {
+			var e *Error
+			errors.As(err, &e)
+			return nil, e
+		}
+		if limit > 0 && len(c.body) > limit {
+			return nil, c.failure(wire.CodeTooLarge, wire.ExecutedNo, tooLargeMessage("input", len(c.body), limit))
+		}
+	}
+	ex := &execution{
+		w: w, service: s,
+		caller:  w.n.id,
+		tell:    c.tell,
+		pushes:  c.progress != nil && !c.tell,
+		depth:   int(c.depth),
+		attempt: int(c.attempt),
+		size:    len(c.body),
+		in:      c.in,
+		body:    c.body,
+		codec:   w.n.cfg.Codec,
+		arrived: w.n.clock.now(), deadline: c.handlerDeadline(),
+	}
+	ex.alarm.owner = ex
+	if c.tell {
+		ex.token = c.id()
+	} else {
+		ex.awaiter = c
+	}
+	if c.header != nil {
+		ex.meta = metaOf(c.header)
+	}
+	return ex, nil
+}
+
+// tooLargeMessage says what is too large and what to do.
+func tooLargeMessage(what string, size, limit int) string {
+	return fmt.Sprintf("the %s has %d bytes, the broker carries %d in a message: send a reference to it, or raise the broker's limit", what, size, limit)
+}
+
+// enterLocked counts an execution as in hand.
+func (w *worker) enterLocked(ex *execution) {
+	ex.prev = w.last
+	if w.last != nil {
+		w.last.next = ex
+	} else {
+		w.first = ex
+	}
+	w.last = ex
+	w.inHand++
+	if ex.key != "" {
+		w.byKey[ex.key] = ex
+	}
+}
+
+// leaveLocked takes an execution out of everything: it has ended.
+func (w *worker) leaveLocked(ex *execution) {
+	ex.state = ended
+	if ex.prev != nil {
+		ex.prev.next = ex.next
+	} else {
+		w.first = ex.next
+	}
+	if ex.next != nil {
+		ex.next.prev = ex.prev
+	} else {
+		w.last = ex.prev
+	}
+	ex.prev, ex.next = nil, nil
+	if ex.key != "" {
+		delete(w.byKey, ex.key)
+	}
+	w.wheel.clear(&ex.alarm)
+	if ex.accepted && !ex.tell { // acceptLocked counted no other
+		w.callerLeftLocked(ex.caller)
+	}
+	if w.inHand--; w.inHand == 0 && w.quiet != nil {
+		close(w.quiet)
+		w.quiet = nil
+	}
+}
+
+// queueLocked puts an execution where it waits for a slot.
+func (w *worker) queueLocked(ex *execution) {
+	ex.state = waiting
+	w.box.push(ex)
+}
+
+// withdrawLocked takes an execution that waits from wherever it does. Until
+// leaveLocked it stays in hand.
+func (w *worker) withdrawLocked(ex *execution) {
+	switch {
+	case ex.suspect:
+		w.clearLocked(ex)
+	case ex.blocked:
+		w.unblockLocked(ex)
+	default:
+		w.box.remove(ex)
+	}
+	ex.state = ended
+	// It may have been the one that its task's limit had let through.
+	w.readmitLocked(ex.service)
+	w.fillLocked()
+}
+
+// blockLocked lets an execution wait for its task's limit.
+func (w *worker) blockLocked(ex *execution) {
+	ex.blocked = true
+	ex.service.blocked.push(ex, byAge)
+	w.blocked++
+	w.aside += ex.size
+}
+
+func (w *worker) unblockLocked(ex *execution) {
+	ex.blocked = false
+	ex.service.blocked.remove(ex, byAge)
+	w.blocked--
+	w.aside -= ex.size
+}
+
+// suspectLocked lets an execution wait for its caller's word.
+func (w *worker) suspectLocked(ex *execution) {
+	ex.state, ex.suspect = waiting, true
+	w.suspects++
+	w.aside += ex.size
+}
+
+func (w *worker) clearLocked(ex *execution) {
+	ex.suspect = false
+	w.suspects--
+	w.aside -= ex.size
+}
+
+// readmitLocked lets the next call of a task with a limit wait in the mailbox
+// again, if there is room for it.
+func (w *worker) readmitLocked(s *service) {
+	if ex := s.blocked.head; ex != nil && !s.full() {
+		w.unblockLocked(ex)
+		w.box.push(ex)
+	}
+}
+
+// drop removes an execution that was withdrawn.
+func (w *worker) drop(ex *execution) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leaveLocked(ex)
+}
+
+// waitingLocked is how many executions wait, anywhere.
+func (w *worker) waitingLocked() int { return w.box.count + w.blocked + w.suspects }
+
+// overfullLocked says whether more waits than may. A single call may, however
+// large.
+func (w *worker) overfullLocked() bool {
+	n := w.waitingLocked()
+	return n > w.n.cfg.Mailbox || n > 1 && w.box.bytes+w.aside > w.n.cfg.MailboxBytes
+}
+
+// shallowestLocked returns the execution to refuse when too much waits. Of those
+// that wait for their task's limit only each task's newest is looked at.
+func (w *worker) shallowestLocked() *execution {
+	victim := w.box.shallowest()
+	if w.blocked == 0 {
+		return victim
+	}
+	for _, s := range w.services {
+		if ex := s.blocked.tail; ex != nil && (victim == nil || ex.depth < victim.depth) {
+			victim = ex
+		}
+	}
+	return victim
+}
+
+// fillLocked starts what waits, as long as there are slots.
+func (w *worker) fillLocked() {
+	for ex := w.pickLocked(w.n.clock.now()); ex != nil; ex = w.pickLocked(ex.started) {
+		w.startLocked(ex)
+		w.dispatchLocked(ex)
+	}
+}
+
+// pickLocked takes out the execution that is to start next; nil when none can.
+func (w *worker) pickLocked(now instant) *execution {
+	w.thaw.noticeLocked(now) // what came before a freeze does not start just so
+	for {
+		var ex *execution
+		if w.slots.free() {
+			ex = w.box.pick(w.fairLocked())
+		} else {
+			ex = w.box.pickDeeper(w.slots.deepest())
+		}
+		if ex == nil || !ex.service.full() {
+			return ex
+		}
+		w.blockLocked(ex)
+	}
+}
+
+// fairLocked says whether shallow calls may go first now and then. Each may
+// begin a tree of its own, so with many trees begun they wait.
+func (w *worker) fairLocked() bool {
+	return w.inHand-w.slots.taken-w.waitingLocked() < w.n.cfg.InHand/16
+}
+
+// startLocked gives an execution a slot.
+func (w *worker) startLocked(ex *execution) {
+	ex.holds, ex.state, ex.started = true, running, w.n.clock.now()
+	w.takeLocked(ex.service, ex.depth)
+}
+
+// takeLocked counts a call of the service that executes.
+func (w *worker) takeLocked(s *service, depth int) {
+	w.slots.take(depth)
+	s.running++
+}
+
+// giveBackLocked returns a slot, and lets the next call of a task with a limit
+// wait in the mailbox again.
+func (w *worker) giveBackLocked(s *service, depth int) {
+	w.slots.giveBack(depth)
+	s.running--
+	w.readmitLocked(s)
+}
+
+// parkLocked takes the slot of an execution whose handler begins to await. It
+// says whether there was one; then fill must follow.
+func (w *worker) parkLocked(ex *execution) (freed bool) {
+	if ex.holds {
+		ex.holds, freed = false, true
+		w.giveBackLocked(ex.service, ex.depth)
+	}
+	ex.state = parked
+	return freed
+}
+
+// fill starts what waits, as long as there are slots.
+func (w *worker) fill() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fillLocked()
+}
+
+// unparkLocked counts an execution again whose last call has ended. It does
+// not wait: only new calls wait for slots, so awaiting never deadlocks.
+func (w *worker) unparkLocked(ex *execution) {
+	ex.holds, ex.state = true, running
+	w.takeLocked(ex.service, ex.depth)
+}
+
+// finish ends an execution and returns the next one for the same goroutine,
+// nil when there is none or no slot for it.
+func (w *worker) finish(ex *execution, failure string) (next *execution) {
+	now := w.n.clock.now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	stats := &ex.service.stats
+	stats.calls++
+	stats.busy += now.sub(ex.started)
+	if failure != "" {
+		stats.failures++
+		stats.lastError = failure[:min(len(failure), maxLastError)]
+	}
+	if ex.holds {
+		ex.holds = false
+		w.giveBackLocked(ex.service, ex.depth)
+	}
+	w.leaveLocked(ex)
+	if w.closed {
+		return nil // what waits was answered for
+	}
+	if next = w.pickLocked(now); next != nil {
+		w.startLocked(next)
+	}
+	return next
+}
+
+// armLocked sets when an execution is looked at next.
+func (w *worker) armLocked(ex *execution, at, now instant) {
+	w.wheel.set(&ex.alarm, at, now)
+	w.n.sweeper.rearm(at)
+}
+
+// ring looks at an execution whose alarm went off: it has taken long enough
+// for its caller to be told who has it, or has progress to show.
+func (ex *execution) ring(now instant) {
+	w := ex.w
+	w.mu.Lock()
+	if ex.state == ended || ex.alarm.slot != 0 {
+		w.mu.Unlock()
+		return
+	}
+	accept := !ex.accepted && !ex.foreign && ex.awaiter == nil
+	if accept {
+		w.acceptLocked(ex, now)
+	}
+	stale := ex.stale
+	progress := ex.progress
+	if stale {
+		ex.stale, ex.progressAt = false, now
+	}
+	w.mu.Unlock()
+	if accept {
+		w.sendAccepted(ex)
+	}
+	if stale {
+		ex.sendProgress(progress)
+	}
+}
+
+// sendAccepted tells the caller who has the call.
+func (w *worker) sendAccepted(ex *execution) {
+	if err := w.n.publish(ex.reply+wire.SuffixAccepted, "", nil, []byte(w.n.id)); err != nil {
+		w.n.log.Debug("accepted not sent", "task", ex.service.name, "call", ex.id(), "err", err)
+	}
+}
+
+// sweep rings what is due and returns when to come back.
+func (w *worker) sweep(now instant) instant {
+	w.mu.Lock()
+	due := w.wheel.expire(now, nil)
+	w.mu.Unlock()
+	for _, r := range due {
+		r.ring(now)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wheel.next()
+}
+
+// beginDrain keeps the calls of this node's own handlers here from now on.
+func (w *worker) beginDrain() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.draining = true
+}
+
+// drain takes no more calls from others; the channel is closed when nothing
+// is in hand any more.
+func (w *worker) drain() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusing = true
+	quiet := make(chan struct{})
+	if w.inHand == 0 {
+		close(quiet)
+	} else if w.quiet == nil {
+		w.quiet = quiet
+	} else {
+		return w.quiet
+	}
+	return quiet
+}
+
+// listLocked returns all that is in hand.
+func (w *worker) listLocked() []*execution {
+	list := make([]*execution, 0, w.inHand)
+	for ex := w.first; ex != nil; ex = ex.next {
+		list = append(list, ex)
+	}
+	return list
+}
+
+// cancelAll cancels what is in hand and returns it.
+func (w *worker) cancelAll(cause error) []*execution {
+	w.mu.Lock()
+	list := w.listLocked()
+	w.mu.Unlock()
+	for _, ex := range list {
+		ex.cancel(cause)
+	}
+	return list
+}
+
+// close stops the runners. Handlers that have not returned are answered for:
+// their calls are lost.
+func (w *worker) close() {
+	w.mu.Lock()
+	w.closed = true
+	list := w.listLocked()
+	idle := w.idle
+	w.idle = nil
+	w.mu.Unlock()
+	for _, ex := range list {
+		ex.fail(wire.CodeWorkerLost, wire.ExecutedUnknown, "node "+w.n.id+" was stopped before the handler returned")
+	}
+	for _, r := range idle {
+		close(r.work)
+	}
+}

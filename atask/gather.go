@@ -1,0 +1,189 @@
+package atask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/atasks-io/atasks/actor"
+)
+
+// All waits for every future and returns the results in their order. The first
+// error, in time, cancels the futures that are not done and is returned, and so
+// is the end of ctx. Without futures it returns at once.
+func All[T any](ctx context.Context, fs ...*Future[T]) ([]T, error) {
+	values := make([]T, len(fs))
+	for i, r := range AsCompleted(ctx, fs...) {
+		if r.Err != nil {
+			cancelAll(fs)
+			return nil, r.Err
+		}
+		values[i] = r.Value
+	}
+	return values, nil
+}
+
+// Settle waits for every future and returns each outcome, in their order. It
+// cancels nothing. When ctx ends first, the futures that are not done have its
+// error as their outcome.
+func Settle[T any](ctx context.Context, fs ...*Future[T]) []Result[T] {
+	results := make([]Result[T], len(fs))
+	for i, f := range fs {
+		results[i] = outcome(ctx, f)
+	}
+	return results
+}
+
+// First returns the first success and cancels the rest. When all futures fail
+// it returns their errors joined, in order; when ctx ends first, its error, and
+// the rest are cancelled. Without futures it fails.
+func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
+	var zero T
+	errs := make([]error, len(fs))
+	for i, r := range AsCompleted(ctx, fs...) {
+		if r.Err == nil {
+			cancelAll(fs)
+			return r.Value, nil
+		}
+		if end := ctx.Err(); end != nil && errors.Is(r.Err, end) {
+			cancelAll(fs)
+			return zero, r.Err
+		}
+		errs[i] = r.Err
+	}
+	if len(fs) == 0 {
+		return zero, errors.New("atask.First: no futures to wait for")
+	}
+	return zero, errors.Join(errs...)
+}
+
+// AsCompleted yields each future's index and outcome as they finish. When ctx
+// ends, the futures that are not done are yielded with its error. Leaving the
+// loop cancels nothing.
+func AsCompleted[T any](ctx context.Context, fs ...*Future[T]) iter.Seq2[int, Result[T]] {
+	return func(yield func(int, Result[T]) bool) {
+		finished := make(chan int, len(fs)) // all can end without anybody listening
+		for i, f := range fs {
+			if f == nil {
+				finished <- i
+				continue
+			}
+			f.OnDone(func() { finished <- i })
+		}
+		yielded := make([]bool, len(fs))
+		for range fs {
+			var i int
+			select {
+			case i = <-finished:
+			case <-ctx.Done():
+				i = slices.Index(yielded, false)
+			}
+			if yielded[i] {
+				i = slices.Index(yielded, false) // ended after ctx did
+			}
+			yielded[i] = true
+			if !yield(i, outcome(ctx, fs[i])) {
+				return
+			}
+		}
+	}
+}
+
+// Join2 waits for two futures of different types. The first error cancels the
+// other one and is returned, and so is the end of ctx, which cancels both.
+func Join2[A, B any](ctx context.Context, a *Future[A], b *Future[B]) (A, B, error) {
+	va, vb, err := join2(ctx, a, b)
+	if err != nil {
+		cancelAll([]*Future[A]{a})
+		cancelAll([]*Future[B]{b})
+	}
+	return va, vb, err
+}
+
+func join2[A, B any](ctx context.Context, a *Future[A], b *Future[B]) (va A, vb B, err error) {
+	if a == nil || b == nil {
+		return va, vb, errNilFuture
+	}
+	if bFirst(ctx, a.Done(), b.Done()) {
+		if _, err := b.Await(ctx); err != nil {
+			return va, vb, err
+		}
+	}
+	if va, err = a.Await(ctx); err == nil {
+		vb, err = b.Await(ctx)
+	}
+	if err != nil {
+		var zero A
+		va = zero
+	}
+	return va, vb, err
+}
+
+// bFirst waits for either and says whether b is done and a is not.
+func bFirst(ctx context.Context, a, b <-chan struct{}) bool {
+	select {
+	case <-a:
+		return false
+	case <-ctx.Done():
+		return false
+	case <-b:
+		return true
+	}
+}
+
+// Map calls the task for every input and returns the results in the order of
+// the inputs. At most InFlight(n) calls are under way at once. The first error
+// cancels the rest and is returned, with the index of its input.
+func (t *Task[In, Out]) Map(ctx context.Context, ins []In, opts ...CallOption) ([]Out, error) {
+	bound, err := actor.MapInFlight(opts)
+	if err != nil {
+		return nil, fmt.Errorf("map task %q: %w", t.Name(), err)
+	}
+	futures := make([]*Future[Out], len(ins))
+	outs := make([]Out, len(ins))
+	ended := make(chan int, min(bound, len(ins))) // room for every call under way
+	started := 0
+	start := func() {
+		i := started
+		started++
+		futures[i] = t.Start(ctx, ins[i], opts...)
+		futures[i].OnDone(func() { ended <- i })
+	}
+	for started < min(bound, len(ins)) {
+		start()
+	}
+	for done := 0; done < len(ins); done++ {
+		i := <-ended
+		r := outcome(ctx, futures[i])
+		if r.Err != nil {
+			cancelAll(futures[:started])
+			return nil, fmt.Errorf("input %d: %w", i, r.Err)
+		}
+		outs[i] = r.Value
+		if started < len(ins) {
+			start()
+		}
+	}
+	return outs, nil
+}
+
+var errNilFuture = errors.New("atask: a future is nil")
+
+func outcome[T any](ctx context.Context, f *Future[T]) Result[T] {
+	if f == nil {
+		return Result[T]{Err: errNilFuture}
+	}
+	v, err := f.Await(ctx)
+	return Result[T]{Value: v, Err: err}
+}
+
+// cancelAll ends the futures that are not done.
+func cancelAll[T any](fs []*Future[T]) {
+	for _, f := range fs {
+		if f != nil {
+			f.Cancel()
+		}
+	}
+}

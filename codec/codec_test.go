@@ -156,7 +156,7 @@ func (k *keeper) UnmarshalText(b []byte) error {
 }
 
 // explosive panics in every method.
-type explosive struct{ cause error }
+type explosive struct{}
 
 var errBoom = errors.New("boom")
 

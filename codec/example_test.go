@@ -59,7 +59,7 @@ func ExampleCodec_guard() {
 	var v any
 	fmt.Println(codec.Msgpack.Unmarshal([]byte{0xdd, 0xff, 0xff, 0xff, 0xff}, &v))
 	// Output:
-	// codec: decode msgpack into interface {}: an array of 4294967295, but only 0 bytes are left (byte 0)
+	// codec: decode msgpack into any: an array of 4294967295, but only 0 bytes are left (byte 0)
 }
 
 func ExampleByContentType() {

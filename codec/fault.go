@@ -92,7 +92,7 @@ func typeName(t reflect.Type) string {
 	if t == nil {
 		return "nil"
 	}
-	return t.String()
+	return strings.ReplaceAll(t.String(), "interface {}", "any")
 }
 
 // target returns what v points to.

@@ -15,9 +15,9 @@ type field struct {
 	index     []int // through embedded structs, as for reflect.Value.FieldByIndex
 	typ       reflect.Type
 	omitEmpty bool
-	omitZero  bool
-	quoted    bool // the option "string" of encoding/json
-	tagged    bool // the name comes from a tag
+	isZero    func(reflect.Value) bool // what omitzero leaves out; nil without it
+	quoted    bool                     // the option "string" of encoding/json
+	tagged    bool                     // the name comes from a tag
 }
 
 // tagReader returns what a field's tags say: its name, empty where they give
@@ -100,8 +100,10 @@ func collectFields(t reflect.Type, tags tagReader, index []int, path []reflect.T
 		f := field{
 			name: cmp.Or(name, sf.Name), index: at, typ: sf.Type, tagged: name != "",
 			omitEmpty: strings.Contains(options, ",omitempty,"),
-			omitZero:  strings.Contains(options, ",omitzero,"),
 			quoted:    strings.Contains(options, ",string,"),
+		}
+		if strings.Contains(options, ",omitzero,") {
+			f.isZero = zeroTest(f.typ)
 		}
 		byName[f.name] = append(byName[f.name], f)
 	}
@@ -128,17 +130,28 @@ func dominant(same []field) (field, bool) {
 // has fields but only hidden ones. Its values would all look empty to the other
 // side.
 func checkFields(t reflect.Type, fields []field) error {
-	if len(fields) > 0 || !hides(t) {
+	if len(fields) > 0 || !hides(t, nil) {
 		return nil
 	}
 	return fmt.Errorf("%s has no exported field and no methods such as MarshalText and UnmarshalText", t)
 }
 
 // hides reports whether t, or a struct embedded in it, has unexported fields.
-func hides(t reflect.Type) bool {
+// path holds the structs that lead to t.
+func hides(t reflect.Type, path []reflect.Type) bool {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.Anonymous && !f.IsExported() || f.Anonymous && f.Type.Kind() == reflect.Struct && hides(f.Type) {
+		if !f.Anonymous {
+			if !f.IsExported() {
+				return true
+			}
+			continue
+		}
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && !slices.Contains(path, inner) && hides(inner, append(path, t)) {
 			return true
 		}
 	}
@@ -177,7 +190,7 @@ func fieldIn(v reflect.Value, index []int, create bool) (reflect.Value, bool) {
 
 // omitted reports whether the options of f leave it out when it holds v.
 func (f *field) omitted(v reflect.Value) bool {
-	return f.omitEmpty && isEmpty(v) || f.omitZero && isZero(v)
+	return f.omitEmpty && isEmpty(v) || f.isZero != nil && f.isZero(v)
 }
 
 // isEmpty is what omitempty means in encoding/json.
@@ -191,22 +204,18 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// isZero is what omitzero means in encoding/json.
-func isZero(v reflect.Value) bool {
+// zeroTest returns what omitzero means in encoding/json for values of t: their
+// method IsZero decides where they have one.
+func zeroTest(t reflect.Type) func(reflect.Value) bool {
 	type zeroer interface{ IsZero() bool }
-	if v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface && v.IsNil() {
-		return true
-	}
-	if !v.CanInterface() { // an embedded struct of an unexported type
-		return v.IsZero()
-	}
-	if z, ok := v.Interface().(zeroer); ok {
-		return z.IsZero()
-	}
-	if v.CanAddr() {
-		if z, ok := v.Addr().Interface().(zeroer); ok {
-			return z.IsZero()
+	has := reflect.TypeFor[zeroer]()
+	switch {
+	case t.Implements(has) && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface):
+		return func(v reflect.Value) bool {
+			return v.IsNil() || v.Elem().Kind() == reflect.Pointer && v.Elem().IsNil() || v.Interface().(zeroer).IsZero()
 		}
+	case reflect.PointerTo(t).Implements(has):
+		return func(v reflect.Value) bool { return pointerTo(v).(zeroer).IsZero() }
 	}
-	return v.IsZero()
+	return reflect.Value.IsZero
 }

@@ -122,17 +122,17 @@ func TestHonestMemory(t *testing.T) {
 		Tags   []string           `json:"tags"`
 		More   map[string]float64 `json:"more"`
 	}
-	const scale = hostileSize >> 17
-	readings := make([]reading, 1125*scale)
+	const scale = hostileSize >> 16
+	readings := make([]reading, 560*scale)
 	for i := range readings {
 		readings[i] = reading{fmt.Sprintf("sensor-%06d", i), 20.5, []string{"a", "b"}, map[string]float64{"min": 1.5, "max": 30.5}}
 	}
-	numbers := make([]int64, 15000*scale)
+	numbers := make([]int64, 7500*scale)
 	for i := range numbers {
 		numbers[i] = int64(i)
 	}
 	index := make(map[string]int)
-	for i := range 7500 * scale {
+	for i := range 3750 * scale {
 		index[fmt.Sprintf("key-%d", i)] = i
 	}
 	both(t, func(t *testing.T, c codec.Codec) {
@@ -145,7 +145,7 @@ func TestHonestMemory(t *testing.T) {
 			{index, []any{new(map[string]int), new(any)}},
 			{make([]byte, hostileSize*3/4), []any{new([]byte)}},
 			{strings.Repeat("x", hostileSize), []any{new(string), new(any)}},
-			{make([]string, 12500*scale), []any{new([]string)}},
+			{make([]string, 6250*scale), []any{new([]string)}},
 		} {
 			body := marshal(t, c, tt.v)
 			for _, to := range tt.to {

@@ -7,8 +7,8 @@ import (
 
 // jsonCheck looks through a body together with the type that it is decoded
 // into. It finds what the guard cannot know: keys that mean the same field,
-// elements that do not fit an array, and memory. It is slow, and most bodies
-// need it not: see jsonCodec.check.
+// elements that do not fit an array, and memory. It is slow, and most bodies do
+// not need it: see jsonRoot.check.
 type jsonCheck struct {
 	b      []byte // valid JSON that the guard has passed
 	i      int

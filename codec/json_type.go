@@ -60,10 +60,10 @@ func (x *jsonType) find(key []byte) (int, bool) {
 type jsonRoot struct {
 	*jsonType
 	hasStruct  bool  // keys that differ in letter case may mean the same field
-	strict     bool  // has arrays or maps of which encoding/json drops what does not fit
+	strict     bool  // holds values of which encoding/json drops what does not fit
 	open       bool  // Marshal may write what the guard refuses: any, methods, recursion
 	byPointer  bool  // holds values that marshal only through their address
-	cost       int64 // at least the memory that a value in a body takes
+	cost       int64 // no value in a body takes more memory than this
 	refusal    error // why it cannot be encoded or decoded
 	unwritable error // why it cannot be encoded
 }

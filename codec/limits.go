@@ -1,7 +1,7 @@
 package codec
 
-// What Unmarshal accepts. Marshal refuses what is nested deeper than MaxDepth;
-// the other two limits are only for whoever reads.
+// What Unmarshal accepts. Marshal keeps to MaxDepth and MaxBody as well; it
+// cannot know what its body will take in the memory of others.
 const (
 	// MaxDepth is how many arrays and maps may be nested in each other.
 	MaxDepth = 64

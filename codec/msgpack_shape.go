@@ -67,7 +67,8 @@ func (b shapeBuilder) build(t reflect.Type) shape {
 	case reflect.Struct:
 		s := &structShape{}
 		b[t] = s
-		return b.fill(s, t)
+		b[t] = b.fill(s, t)
+		return b[t]
 	}
 	return refusal{fmt.Errorf("%s values have no encoding", t)}
 }
@@ -94,7 +95,8 @@ func (b shapeBuilder) key(t reflect.Type) shape {
 	return refusal{fmt.Errorf("%s is no type for map keys; use a string, a number or a type with text methods", t)}
 }
 
-// fill completes s, the shape of the struct t.
+// fill completes s, the shape of the struct t, and returns it, or what is to
+// take its place.
 func (b shapeBuilder) fill(s *structShape, t reflect.Type) shape {
 	fields := structFields(t, msgpackTag)
 	if err := checkFields(t, fields); err != nil {
@@ -102,7 +104,7 @@ func (b shapeBuilder) fill(s *structShape, t reflect.Type) shape {
 	}
 	s.byName = make(map[string]int, len(fields))
 	for i, f := range fields {
-		varies := f.omitEmpty || f.omitZero || len(f.index) > 1
+		varies := f.omitEmpty || f.isZero != nil || len(f.index) > 1
 		s.fields = append(s.fields, structField{f, b.build(f.typ), appendText(nil, f.name), varies})
 		s.byName[f.name] = i
 		s.varies = s.varies || varies

@@ -197,9 +197,14 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// selfish embeds itself, which ends nowhere if it is followed.
-type selfish struct {
-	*selfish
+// byMethod says itself what is zero, through its pointer.
+type byMethod struct{ N int }
+
+func (b *byMethod) IsZero() bool { return b.N == 7 }
+
+// Selfish embeds itself, which ends nowhere if it is followed.
+type Selfish struct {
+	*Selfish
 	Self int
 }
 
@@ -225,24 +230,29 @@ func TestFieldNames(t *testing.T) {
 		*other
 		first
 		second
-		*selfish
-		Tagged   inner     `json:"tagged"`
-		A        int       `json:"A2"`
-		Odd      int       `json:"odd key! "`
-		Bad      int       `json:"bad\"key"`
-		Dash     int       `json:"-,"`
-		Skip     int       `json:"-"`
-		Zero     int       `json:"zero,omitempty"`
-		Never    int       `json:",omitempty"`
-		Time     time.Time `json:"time,omitzero"`
-		Quoted   int       `json:"quoted,string"`
+		*Selfish
+		Tagged inner `json:"tagged"`
+		A      int   `json:"A2"`
+		Odd    int   `json:"odd key! "`
+		//lint:ignore SA5008 encoding/json ignores such a name, and so must msgpack
+		Bad int `json:"bad\"key"`
+		//lint:ignore SA5008 this is how a field is called "-"
+		Dash     int        `json:"-,"`
+		Skip     int        `json:"-"`
+		Zero     int        `json:"zero,omitempty"`
+		Never    int        `json:",omitempty"`
+		Time     time.Time  `json:"time,omitzero"`
+		ZeroAny  any        `json:"zero_any,omitzero"`
+		ZeroPtr  *time.Time `json:"zero_ptr,omitzero"`
+		ZeroBy   byMethod   `json:"zero_by,omitzero"`
+		Quoted   int        `json:"quoted,string"`
 		hidden   int
 		Unicode  int   `json:"größe"`
 		Nothing  []int `json:"nothing,omitempty"`
 		Nobody   *int  `json:"nobody,omitempty"`
 		Anything any   `json:"anything,omitempty"`
 	}
-	for _, v := range []named{{}, {selfish: &selfish{Self: 1}, second: second{Renamed: 1, Both: 2, Lost: 3}}, {other: &other{1, 2}, hidden: 1, Zero: 1, Never: 1, Time: time.Unix(1, 0), Nothing: []int{1}}} {
+	for _, v := range []named{{}, {Selfish: &Selfish{Self: 1}, second: second{Renamed: 1, Both: 2, Lost: 3}}, {ZeroAny: time.Time{}, ZeroPtr: &time.Time{}, ZeroBy: byMethod{7}}, {other: &other{1, 2}, hidden: 1, Zero: 1, Never: 1, Time: time.Unix(1, 0), Nothing: []int{1}}} {
 		fields := func(c codec.Codec) map[string]string {
 			var m map[string]any
 			if err := c.Unmarshal(marshal(t, c, v), &m); err != nil {
@@ -250,7 +260,7 @@ func TestFieldNames(t *testing.T) {
 			}
 			texts := make(map[string]string)
 			for k, x := range m {
-				if texts[k] = fmt.Sprint(x); k == "time" {
+				if texts[k] = fmt.Sprint(x); k == "time" || k == "zero_any" {
 					texts[k] = "some time" // a string in JSON
 				}
 			}

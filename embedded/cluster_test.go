@@ -79,13 +79,24 @@ func freeAddresses(tb testing.TB, n int) []string {
 // createReplicated makes a stream S for s on three members.
 func createReplicated(t *testing.T, js jetstream.JetStream, storage jetstream.StorageType) {
 	t.Helper()
-	var err error
+	var last error
 	if poll(within(t), func() bool {
-		_, err = js.CreateStream(within(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Storage: storage, Replicas: 3})
-		return err == nil
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, last = js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Storage: storage, Replicas: 3})
+		return last == nil
 	}) != nil {
-		t.Fatalf("CreateStream(3 replicas) = %v, want nil", err)
+		t.Fatalf("CreateStream(3 replicas) = %v, want nil", last)
 	}
+}
+
+// publish tries once to have S store something.
+func publish(t *testing.T, js jetstream.JetStream, text string) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := js.Publish(ctx, "s", []byte(text))
+	return err == nil
 }
 
 func TestCluster(t *testing.T) {
@@ -100,7 +111,7 @@ func TestCluster(t *testing.T) {
 
 	js := streams(t, dialLocal(t, all[0], ""))
 	createReplicated(t, js, jetstream.MemoryStorage)
-	if _, err := js.Publish(within(t), "s", []byte("kept")); err != nil {
+	if err := poll(within(t), func() bool { return publish(t, js, "kept") }); err != nil {
 		t.Fatalf("Publish() = %v, want nil", err)
 	}
 	// One member leaves; the others go on with what was stored.
@@ -108,13 +119,7 @@ func TestCluster(t *testing.T) {
 		t.Error("Shutdown(ended) = nil, want the client that it cut off")
 	}
 	js = streams(t, dialLocal(t, all[1], ""))
-	err := poll(within(t), func() bool {
-		ctx, cancel := context.WithTimeout(within(t), time.Second)
-		defer cancel()
-		_, err := js.Publish(ctx, "s", []byte("on"))
-		return err == nil
-	})
-	if err != nil {
+	if err := poll(within(t), func() bool { return publish(t, js, "on") }); err != nil {
 		t.Errorf("Publish() after a member left = %v, want nil", err)
 	}
 }
@@ -170,6 +175,20 @@ func TestReadyNeedsOthers(t *testing.T) {
 	}
 }
 
+// kept asks once for the first message of S. While the members elect who leads
+// a stream, nobody answers for it.
+func kept(t *testing.T, js jetstream.JetStream) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	stream, err := js.Stream(ctx, "S")
+	if err != nil {
+		return false
+	}
+	m, err := stream.GetMsg(ctx, 1)
+	return err == nil && string(m.Data) == "kept"
+}
+
 // A member that keeps its directory and its name is the same one again.
 func TestClusterMemberReturns(t *testing.T) {
 	t.Parallel()
@@ -181,7 +200,7 @@ func TestClusterMemberReturns(t *testing.T) {
 	})
 	js := streams(t, dialLocal(t, all[0], ""))
 	createReplicated(t, js, jetstream.FileStorage)
-	if _, err := js.Publish(within(t), "s", []byte("kept")); err != nil {
+	if err := poll(within(t), func() bool { return publish(t, js, "kept") }); err != nil {
 		t.Fatalf("Publish() = %v, want nil", err)
 	}
 	if err := all[2].Shutdown(cancelled()); err != nil {
@@ -191,12 +210,9 @@ func TestClusterMemberReturns(t *testing.T) {
 	if err := again.Ready(within(t)); err != nil {
 		t.Fatalf("Ready() = %v, want nil", err)
 	}
-	stream, err := streams(t, dialLocal(t, again, "")).Stream(within(t), "S")
-	if err != nil {
-		t.Fatalf("Stream(S) = %v, want the stream", err)
-	}
-	if m, err := stream.GetMsg(within(t), 1); err != nil || string(m.Data) != "kept" {
-		t.Errorf("GetMsg(1) = %v, %v, want %q", m, err, "kept")
+	js = streams(t, dialLocal(t, again, ""))
+	if err := poll(within(t), func() bool { return kept(t, js) }); err != nil {
+		t.Errorf("the message in S is gone, want it kept: %v", err)
 	}
 	if info, err := again.ns.Jsz(nil); err != nil || info.Meta.Size != 3 {
 		t.Errorf("JetStream has %d members, %v, want 3: the one that returned is not a fourth", info.Meta.Size, err)

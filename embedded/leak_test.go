@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"net"
 	"runtime/pprof"
 	"strings"
 	"testing"
@@ -31,10 +32,22 @@ func TestShutdownLeavesNoGoroutine(t *testing.T) {
 		}
 	}
 	wantNothingLeft(t, "cluster")
-	if _, err := Start(Config{Listen: all[0].setup.Listen, Dir: "/dev/null"}); err == nil {
-		t.Error("Start(Dir: /dev/null) = nil, want an error")
+
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	wantNothingLeft(t, "failed start")
+	defer l.Close()
+	taken := l.Addr().String()
+	for _, cfg := range []Config{
+		{Listen: taken},
+		{Name: "a", Listen: "127.0.0.1:0", Cluster: Cluster{Listen: taken, Routes: []string{taken}}},
+	} {
+		if _, err := Start(cfg); err == nil {
+			t.Errorf("Start(%+v) = nil, want an error: the port is in use", cfg)
+		}
+		wantNothingLeft(t, "failed start")
+	}
 }
 
 func wantNothingLeft(t *testing.T, after string) {

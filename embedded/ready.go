@@ -9,9 +9,10 @@ import (
 // Ready returns when the server can do all it is there for. A server without a
 // cluster can from the start. A member can when it is connected to at least
 // one other and, unless it has no JetStream, when JetStream has elected a
-// leader, for which a majority of the members has to be there. A stream with
-// replicas may find "no suitable peers" for a moment longer, until the leader
-// has heard how much room each member has.
+// leader, for which a majority of the members has to be there. For a moment
+// longer a request to make a stream with replicas may find "no suitable peers",
+// until the leader has heard how much room each member has, and one to a stream
+// whose leader is just being elected may get no answer: ask again.
 //
 // It fails when ctx ends first, and on a server that was shut down.
 func (s *Server) Ready(ctx context.Context) error {

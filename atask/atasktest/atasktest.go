@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"github.com/atasks-io/atasks/actor"
-	"github.com/atasks-io/atasks/internal/testnode"
+	"github.com/atasks-io/atasks/internal/nodetest"
 	"github.com/atasks-io/atasks/transport/loopback"
 )
 
@@ -38,5 +38,5 @@ func New(tb testing.TB, servables ...actor.Servable) (context.Context, *actor.No
 		tb.Fatalf("atasktest.New: %v", err)
 	}
 	tb.Cleanup(func() { _ = broker.Close() })
-	return testnode.Start(tb, conn, servables)
+	return nodetest.Start(tb, conn, servables)
 }

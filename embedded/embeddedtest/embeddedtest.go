@@ -13,14 +13,14 @@ import (
 
 	"github.com/atasks-io/atasks/actor"
 	"github.com/atasks-io/atasks/embedded"
-	"github.com/atasks-io/atasks/internal/testnode"
+	"github.com/atasks-io/atasks/internal/nodetest"
 	"github.com/atasks-io/atasks/transport"
 )
 
 // New is atasktest.New on a real server of its own.
 func New(tb testing.TB, servables ...actor.Servable) (context.Context, *actor.Node) {
 	tb.Helper()
-	return testnode.Start(tb, connect(tb), servables)
+	return nodetest.Start(tb, connect(tb), servables)
 }
 
 // Virtual runs f in a bubble of package testing/synctest, with a real server
@@ -41,7 +41,7 @@ func Virtual(t *testing.T, f func(t *testing.T, ctx context.Context, node *actor
 	ats.Register()
 	defer ats.Unregister()
 	synctest.Test(t, func(t *testing.T) {
-		ctx, node := testnode.Start(t, connect(t), nil)
+		ctx, node := nodetest.Start(t, connect(t), nil)
 		f(t, ctx, node)
 	})
 }

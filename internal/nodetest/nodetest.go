@@ -1,6 +1,6 @@
-// Package testnode is what packages atasktest and embeddedtest share: a node
+// Package nodetest is what packages atasktest and embeddedtest share: a node
 // for one test of a user's code.
-package testnode
+package nodetest
 
 import (
 	"context"

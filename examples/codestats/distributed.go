@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atasks-io/atasks/actor"
+	"github.com/atasks-io/atasks/atask"
+	"github.com/atasks-io/atasks/embedded"
+)
+
+// maxResult bounds the result of a call, in bytes: that of the root holds
+// every package, some 150 bytes each.
+const maxResult = 32 << 20
+
+// outcome is what a distributed run comes to.
+type outcome struct {
+	part    Part
+	took    time.Duration // from the root call to its result
+	workers []*process
+	fault   fault // without a victim unless one was asked for
+	err     error // what went wrong although the result is there
+}
+
+// distributed counts the tree at root, which holds that many files, on worker
+// processes. This process starts them, with a server between them, and awaits
+// one call.
+func distributed(ctx context.Context, root string, files int, o options, s *screen) (result outcome, err error) {
+	l := logs{s, o.verbose}
+	srv, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0", NoJetStream: true, MaxPayload: maxResult})
+	if err != nil {
+		return outcome{}, err
+	}
+	defer func() { err = errors.Join(err, shutdown(ctx, srv)) }()
+	f, err := startFleet(ctx, srv.URL(), o.workers, l)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer f.stop()
+	conn, err := srv.Connect()
+	if err != nil {
+		return outcome{}, err
+	}
+	node, err := actor.Start(ctx, conn, actor.Config{Logger: l.logger()})
+	if err != nil {
+		return outcome{}, err
+	}
+	defer func() { err = errors.Join(err, node.Close()) }()
+	p := newProgress(files, l.logger())
+	s.show(p.line)
+	defer s.show(nil)
+	return f.count(ctx, node, root, p, o.kill)
+}
+
+func shutdown(ctx context.Context, srv *embedded.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+	defer cancel()
+	return srv.Shutdown(ctx)
+}
+
+// count makes the root call and, if so asked, kills a worker half way. What
+// went wrong with the workers is in the outcome when there is a result.
+func (f *fleet) count(ctx context.Context, node *actor.Node, root string, p *progress, kill bool) (outcome, error) {
+	o := outcome{workers: f.processes}
+	call := CountTree.Start(node.Context(ctx), Directory{Root: Text(root), Dir: "."}, atask.OnProgress(p.report))
+	if kill {
+		o.fault, o.err = f.strike(ctx, node, p, call.Done())
+	}
+	var err error
+	o.part, err = call.Await(ctx)
+	o.took = time.Since(p.begun)
+	switch {
+	case ctx.Err() != nil:
+		return outcome{}, context.Cause(ctx)
+	case err != nil:
+		return outcome{}, errors.Join(fmt.Errorf("count %q: %w", root, plain(err)), f.failures(o.fault.victim))
+	case kill && o.err == nil:
+		o.err = o.fault.check(o.part.work().Again)
+	}
+	o.err = errors.Join(o.err, f.failures(o.fault.victim))
+	return o, nil
+}

@@ -1,0 +1,59 @@
+# make            what there is
+# make test       what has to pass
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Pinned, so that a new release of the tool breaks nobody's day.
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+FUZZTIME ?= 30s
+BENCH ?= .
+COUNT ?= 1
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## compile everything; the programs go to bin/
+	go build -o bin/ ./...
+
+.PHONY: test
+test: ## vet and test everything, with the race detector
+	go vet ./...
+	go test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: demo
+demo: ## count Go's own source on several workers, kill one, compare with find and wc
+	go run ./examples/codestats -check -kill
+
+.PHONY: lint
+lint: ## run the static checks of .golangci.yml
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: fmt
+fmt: ## format the code as "make lint" wants it
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME (30s)
+	@grep -rHo '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sed 's|/[^/]*:func | |' | sort -u | \
+	while read -r dir target; do \
+		echo "$$dir $$target"; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$dir"; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks BENCH (all), COUNT times (1)
+	@grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u | \
+	xargs go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m
+
+.PHONY: cover
+cover: ## measure how much of the code the tests reach; the details go to coverage.out
+	go test -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -n 1
+
+.PHONY: clean
+clean: ## remove what these targets leave behind
+	rm -rf bin coverage.out

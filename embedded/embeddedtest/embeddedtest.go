@@ -5,6 +5,7 @@ package embeddedtest
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,9 @@ func New(tb testing.TB, servables ...actor.Servable) (context.Context, *actor.No
 // a goroutine is left.
 //
 // In the bubble nothing may wait for the outside: no sockets, no other
-// server, no t.Run, no t.Parallel in f.
+// server, no t.Run, no t.Parallel in f. The test itself must not run in
+// parallel with others that use the NATS client, which shares timers between
+// all its connections in the process.
 func Virtual(t *testing.T, f func(t *testing.T, ctx context.Context, node *actor.Node)) {
 	t.Helper()
 	// The server's own clock goroutine waits on a channel that was made before
@@ -40,6 +43,13 @@ func Virtual(t *testing.T, f func(t *testing.T, ctx context.Context, node *actor
 	// server does without, or needs more.
 	ats.Register()
 	defer ats.Unregister()
+	// The NATS client keeps timers for reuse by all its connections, and one
+	// that was made in the bubble is fatal outside. Two collections empty the
+	// pool that they are in.
+	defer func() {
+		runtime.GC()
+		runtime.GC()
+	}()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, node := nodetest.Start(t, connect(t), nil)
 		f(t, ctx, node)

@@ -27,8 +27,9 @@ func nap(ctx context.Context, d time.Duration) (time.Duration, error) {
 	}
 }
 
+// None of these tests is parallel: see the last sentence about Virtual.
+
 func TestNew(t *testing.T) {
-	t.Parallel()
 	ctx, _ := embeddedtest.New(t, double)
 	if got, err := double.Await(ctx, 21); got != 42 || err != nil {
 		t.Errorf("double(21) = %d, %v, want 42, nil", got, err)
@@ -37,10 +38,32 @@ func TestNew(t *testing.T) {
 
 // A servable given later stands in for an earlier one.
 func TestStandIn(t *testing.T) {
-	t.Parallel()
 	ctx, _ := embeddedtest.New(t, double, double.With(func(context.Context, int) (int, error) { return -1, nil }))
 	if got, err := double.Await(ctx, 21); got != -1 || err != nil {
 		t.Errorf("double(21) = %d, %v, want the stand-in's -1, nil", got, err)
+	}
+}
+
+// Timers that the client made in a bubble must not be left for those outside.
+func TestAfterVirtual(t *testing.T) {
+	for range 3 {
+		embeddedtest.Virtual(t, func(t *testing.T, ctx context.Context, node *actor.Node) {
+			if err := node.Serve(double); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := double.Await(ctx, 1); got != 2 || err != nil {
+				t.Errorf("double(1) = %d, %v, want 2, nil", got, err)
+			}
+		})
+		t.Run("outside", func(t *testing.T) {
+			ctx, node := embeddedtest.New(t, double)
+			if got, err := double.Await(ctx, 1); got != 2 || err != nil {
+				t.Errorf("double(1) = %d, %v, want 2, nil", got, err)
+			}
+			if err := node.Close(); err != nil { // drains, which takes timers from the pool
+				t.Errorf("Close() = %v, want nil", err)
+			}
+		})
 	}
 }
 

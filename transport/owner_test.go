@@ -84,10 +84,12 @@ func TestOwnerBoundsAFlood(t *testing.T) {
 		var o Owner
 		release := make(chan struct{})
 		counts := map[EventKind]int{}
-		o.Attach(func(e Event) {
+		if err := o.Attach(func(e Event) {
 			<-release
 			counts[e.Kind]++
-		})
+		}); err != nil {
+			t.Fatalf("Attach() = %v, want nil", err)
+		}
 		for range 10 * maxEvents {
 			o.Notify(Event{Kind: Denied, Subject: "a"})
 		}

@@ -155,8 +155,10 @@ func TestInsideBubble(t *testing.T) {
 		}
 		start := time.Now()
 		if _, err := worker.Subscribe("task", "at", func(m *transport.Message) {
-			time.Sleep(time.Hour)
-			worker.Publish(t.Context(), &transport.Message{Subject: m.Reply, Data: m.Data})
+			<-time.After(time.Hour)
+			if err := worker.Publish(t.Context(), &transport.Message{Subject: m.Reply, Data: m.Data}); err != nil {
+				t.Errorf("Publish() = %v, want nil", err)
+			}
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,10 @@ func ExampleBroker_Connect() {
 		return
 	}
 	_, err = worker.Subscribe("greet.*", "workers", func(m *transport.Message) {
-		worker.Publish(ctx, &transport.Message{Subject: m.Reply, Data: fmt.Appendf(nil, "hello, %s", m.Data)})
+		answer := transport.Message{Subject: m.Reply, Data: fmt.Appendf(nil, "hello, %s", m.Data)}
+		if err := worker.Publish(ctx, &answer); err != nil {
+			fmt.Println(err)
+		}
 	})
 	if err != nil {
 		fmt.Println(err)

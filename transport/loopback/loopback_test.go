@@ -12,12 +12,14 @@ import (
 type harness struct{ broker *loopback.Broker }
 
 func openHarness(tb testing.TB) transporttest.Harness {
+	tb.Helper()
 	b := loopback.New()
 	tb.Cleanup(func() { b.Close() })
 	return harness{b}
 }
 
 func (h harness) Open(tb testing.TB) transport.Conn {
+	tb.Helper()
 	c, err := h.broker.Connect()
 	if err != nil {
 		tb.Fatalf("Connect() = %v, want nil", err)

@@ -2,69 +2,51 @@ package nats_test
 
 import (
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/atasks-io/atasks/transport"
 	atnats "github.com/atasks-io/atasks/transport/nats"
 	"github.com/atasks-io/atasks/transport/transporttest"
 )
 
-// runServer starts a server for one test.
-func runServer(tb testing.TB, change func(*server.Options)) *server.Server {
-	tb.Helper()
-	opts := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true}
-	if change != nil {
-		change(opts)
-	}
-	s, err := server.NewServer(opts)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s.Start()
-	tb.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	if !s.ReadyForConnections(10 * time.Second) {
-		tb.Fatal("the server does not get ready")
-	}
-	return s
-}
-
-// harness opens connections to one server.
-type harness func(tb testing.TB) (transport.Conn, error)
-
-func (h harness) Open(tb testing.TB) transport.Conn {
-	tb.Helper()
-	c, err := h(tb)
-	if err != nil {
-		tb.Fatalf("connect: %v", err)
-	}
-	return c
-}
-
 func TestConformanceTCP(t *testing.T) {
 	t.Parallel()
-	transporttest.Run(t, func(tb testing.TB) transporttest.Harness {
-		tb.Helper()
-		s := runServer(tb, nil)
-		return harness(func(tb testing.TB) (transport.Conn, error) {
-			tb.Helper()
-			return atnats.Connect(tb.Context(), s.ClientURL())
-		})
-	})
+	transporttest.Run(t, openTCP)
 }
 
 func TestConformanceInProcess(t *testing.T) {
 	t.Parallel()
-	transporttest.Run(t, func(tb testing.TB) transporttest.Harness {
-		tb.Helper()
-		s := runServer(tb, func(o *server.Options) { o.DontListen = true })
-		return harness(func(tb testing.TB) (transport.Conn, error) {
-			tb.Helper()
-			return atnats.Connect(tb.Context(), "", atnats.InProcess(s))
-		})
+	transporttest.Run(t, openInProcess)
+}
+
+func TestConformanceBorrowed(t *testing.T) {
+	t.Parallel()
+	transporttest.Run(t, openBorrowed)
+}
+
+func BenchmarkTCP(b *testing.B) { transporttest.Bench(b, openDirect) }
+
+func BenchmarkInProcess(b *testing.B) { transporttest.Bench(b, openInProcess) }
+
+// BenchmarkPublish compares Publish with what the client's own takes, to a
+// server that drops what it gets.
+func BenchmarkPublish(b *testing.B) {
+	c := openDirect(b).Open(b).(*atnats.Conn)
+	b.Cleanup(func() { c.Close() })
+	m := transport.Message{Subject: "at.default.task.fib", Reply: "at.default.reply.any.Kd83nd93nfk3.1f83ja83hf.2s.3", Data: make([]byte, 100)}
+	b.Run("conn", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := c.Publish(b.Context(), &m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("client", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := c.NATS().PublishRequest(m.Subject, m.Reply, m.Data); err != nil {
+				b.Fatal(err)
+			}
+		}
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -15,64 +15,104 @@ import (
 
 var _ transport.Conn = (*Conn)(nil)
 
-// Conn is a connection to a NATS server. It implements transport.Conn, whose
-// comments are its contract.
+// Conn is a connection to NATS, made by Connect or Use. It is a
+// transport.Conn; its methods may be called from any goroutine.
 type Conn struct {
 	nc       *nats.Conn
-	owns     bool // the client connection is ours to close
+	link     *link // nil when nc is borrowed
 	log      *slog.Logger
 	prefixes []string
 	owner    transport.Owner
+	refusals refusals
 
-	status  chan nats.Status
-	watched chan struct{} // closed when nobody watches the status any more
+	state   atomic.Int32 // one of the states below
+	cuts    atomic.Int64 // how often the link has been cut
+	payload atomic.Int64 // the server's limit, kept here because asking the client may block
 
-	mu     sync.Mutex // guards what follows
-	subs   map[*subscription]struct{}
-	closed bool
-	ending sync.Once
+	life     context.Context // ends when the connection is closed
+	die      context.CancelFunc
+	reported string // the error that was logged last; the client's callbacks only, which come one by one
+
+	watched chan struct{} // closed when watch has returned
+	done    chan struct{} // closed when Close is through
+
+	// mu guards the fields below. It is not held while the client is called.
+	mu      sync.Mutex
+	subs    map[*subscription]struct{} // those that have not ended
+	leaving bool                       // takes no more subscriptions
+	closing bool
 }
 
-func newConn(owns bool, set settings) *Conn {
+// The states of a connection.
+const (
+	live int32 = iota
+	cut
+	closed
+)
+
+func newConn(set *settings) *Conn {
 	c := &Conn{
-		owns:     owns,
-		log:      set.logger,
+		log: set.logger,
+		// Clients of NATS are answered on the first, those behind an import
+		// of another account on the second.
 		prefixes: append([]string{nats.InboxPrefix, "_R_."}, set.prefixes...),
-		subs:     make(map[*subscription]struct{}),
 		watched:  make(chan struct{}),
+		done:     make(chan struct{}),
+		subs:     make(map[*subscription]struct{}),
 	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
-	}
+	c.life, c.die = context.WithCancel(context.Background())
 	return c
 }
 
-// open begins to use a client connection.
-func (c *Conn) open(nc *nats.Conn) {
-	c.nc = nc
-	c.status = nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
-	go c.watch()
-}
-
-// Use takes over a connection that the program made, and leaves its settings
-// and handlers alone: it is never closed from here, its handlers are never
-// replaced. Close and Drain end what was subscribed through the Conn, nothing
-// else. Two things go unseen on such a connection: messages that are lost to a
-// slow subscription, and refused publishes that no Flush follows. It should
-// reconnect for ever and be pinged every few seconds; see Connect.
+// Use puts a connection on top of nc, which stays the caller's: Close and Drain
+// end what was subscribed through the result and leave nc open, and no handler
+// or option of nc is changed. When the caller closes nc, the owner of the
+// result hears Closed.
+//
+// nc should notice a dead link soon and reconnect for ever; the client's own
+// defaults do neither. Since its error handler is not ours, the owner hears of
+// Denied only when it calls Flush, also when somebody else's use of nc was
+// refused, and of Dropped when the slow handler returns.
+//
+// It fails when nc is closed or draining, when it does not receive its own
+// messages (NoEcho), and when the server knows no headers.
 func Use(nc *nats.Conn) (*Conn, error) {
-	if nc == nil {
-		return nil, errors.New("nats: use: the connection is nil")
+	switch {
+	case nc == nil:
+		return nil, errors.New("nats: use: no connection given")
+	case nc.IsClosed(), nc.IsDraining():
+		return nil, fmt.Errorf("nats: use: %w, or draining: give one that is open", transport.ErrClosed)
+	case nc.Opts.NoEcho:
+		return nil, errors.New("nats: use: the connection has NoEcho set, so a node could not reach itself: connect without")
+	case nc.IsConnected() && !nc.HeadersSupported():
+		return nil, fmt.Errorf("nats: use: %w", errNoHeaders)
 	}
-	if nc.IsClosed() {
-		return nil, fmt.Errorf("nats: use: %w: the client's connection has ended", transport.ErrClosed)
+	set := newSettings()
+	if p := nc.Opts.InboxPrefix; p != "" {
+		set.prefixes = append(set.prefixes, p+".")
 	}
-	c := newConn(false, settings{})
+	c := newConn(set)
+	c.refusals.known = nc.LastError() // of the time before
 	c.open(nc)
 	return c, nil
 }
 
+var errNoHeaders = errors.New("the server supports no headers: want NATS 2.2 or later, without no_header_support")
+
+// open begins to use nc.
+func (c *Conn) open(nc *nats.Conn) {
+	c.nc = nc
+	c.payload.Store(nc.MaxPayload())
+	status := nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
+	// What has happened before the line above is seen below, the rest by watch.
+	if nc.IsReconnecting() {
+		c.setCut()
+	}
+	go c.watch(status)
+}
+
 // NATS returns the client's connection, for what this package does not offer.
+// Whoever closes or drains it ends the Conn as well.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
 
 // Attach implements transport.Conn.
@@ -83,155 +123,108 @@ func (c *Conn) Attach(events func(transport.Event)) error {
 	return nil
 }
 
-// Features implements transport.Conn.
+// Features implements transport.Conn. It never blocks.
 func (c *Conn) Features() transport.Features {
 	return transport.Features{
 		Transport:     "nats",
-		MaxPayload:    int(c.nc.MaxPayload()),
+		MaxPayload:    int(c.payload.Load()),
 		ReplyPrefixes: c.prefixes,
 		Discovery:     true,
 		Cut:           true,
 	}
 }
 
-// Publish implements transport.Conn.
-func (c *Conn) Publish(ctx context.Context, m *transport.Message) error {
-	// A bad subject must not reach the client: the server answers an over-long
-	// one by closing the connection for good.
-	if err := transport.CheckSubject(m.Subject, false); err != nil {
-		return fmt.Errorf("nats: publish: %w", err)
-	}
-	if m.Reply != "" {
-		if err := transport.CheckSubject(m.Reply, false); err != nil {
-			return fmt.Errorf("nats: publish with a reply subject: %w", err)
-		}
-	}
-	var err error
-	switch {
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case len(m.Header) > 0:
-		if err = transport.CheckHeader(m.Header); err == nil {
-			err = c.nc.PublishMsg(&nats.Msg{Subject: m.Subject, Reply: m.Reply, Header: nats.Header(m.Header), Data: m.Data})
-		}
-	case m.Reply != "":
-		err = c.nc.PublishRequest(m.Subject, m.Reply, m.Data)
-	default:
-		err = c.nc.Publish(m.Subject, m.Data)
-	}
-	if err != nil {
-		return fmt.Errorf("nats: publish to %q: %w", m.Subject, c.translate(err, len(m.Data)))
-	}
-	return nil
-}
-
-// translate gives the client's errors the kinds of the seam.
-func (c *Conn) translate(err error, size int) error {
-	switch {
-	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Errorf("%w: %d bytes, the server takes %d with headers", transport.ErrTooLarge, size, c.nc.MaxPayload())
-	case errors.Is(err, nats.ErrReconnectBufExceeded):
-		return fmt.Errorf("%w: %w", transport.ErrDisconnected, err)
-	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
-		return transport.ErrClosed
-	case errors.Is(err, nats.ErrBadSubject):
-		return fmt.Errorf("%w: %w", transport.ErrSubject, err)
-	default:
-		return err
-	}
-}
-
-// flushWait bounds a flush whose context has no deadline, which the client
-// wants to have.
-const flushWait = time.Hour
-
-// Flush implements transport.Conn.
-func (c *Conn) Flush(ctx context.Context) error {
-	before := c.nc.LastError()
-	ctx, cancel := context.WithTimeout(ctx, flushWait)
-	defer cancel()
-	if err := c.nc.FlushWithContext(ctx); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return fmt.Errorf("nats: flush: %w", c.translate(err, 0))
-	}
-	// The server reports a refusal before it answers the flush, and the client
-	// notes it where it reads the one, before it reads the other.
-	if err := c.nc.LastError(); err != nil && err != before && errors.Is(err, nats.ErrPermissionViolation) { //nolint:errorlint // a new value is a new report
-		return fmt.Errorf("nats: %w on %q: grant it in the server's permissions", transport.ErrDenied, deniedSubject(err))
-	}
-	return nil
-}
-
-// Drain implements transport.Conn.
+// Drain implements transport.Conn. While the connection is cut it handles what
+// has been received, and flushes nothing. It fails with an error that wraps
+// transport.ErrDisconnected when the link is cut during the last flush.
 func (c *Conn) Drain(ctx context.Context) error {
-	err := c.drainSubscriptions(ctx)
-	if err == nil && !c.isClosed() {
-		err = c.Flush(ctx)
-	}
-	if ctx.Err() != nil {
-		c.shut()
-		return fmt.Errorf("nats: drain: %w", context.Cause(ctx))
-	}
-	if errors.Is(err, transport.ErrClosed) {
-		err = nil // by another Drain or Close, which this one waits for
-	}
-	return errors.Join(err, c.Close())
-}
-
-// drainSubscriptions withdraws every interest, then waits for the handlers.
-func (c *Conn) drainSubscriptions(ctx context.Context) error {
-	subs := c.list()
-	for _, s := range subs {
-		if err := s.beginDrain(); err != nil {
-			return err
-		}
-	}
-	var errs []error
-	for _, s := range subs {
-		errs = append(errs, s.Drain(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// Close implements transport.Conn.
-func (c *Conn) Close() error {
-	for _, s := range c.shut() {
-		<-s.done
-	}
-	c.ending.Do(func() { c.nc.RemoveStatusListener(c.status) })
-	<-c.watched
-	c.owner.End(nil)
-	return nil
-}
-
-// shut ends the connection, or our part in a borrowed one, without waiting for
-// handlers. It returns the subscriptions that there were.
-func (c *Conn) shut() []*subscription {
 	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
+	c.leaving = true
 	subs := c.list()
+	c.mu.Unlock()
 	for _, s := range subs {
 		s.withdraw()
 	}
-	if c.owns {
-		c.nc.Close()
+	if err := c.settle(ctx, subs); err != nil {
+		// Not waited for here, because a handler may be stuck; a later Close
+		// waits.
+		go c.end()
+		return fmt.Errorf("nats: drain: %w", err)
 	}
-	return subs
+	var err error
+	if c.state.Load() == live {
+		err = c.roundTrip(ctx)
+	}
+	c.end()
+	if err != nil && !errors.Is(err, transport.ErrClosed) {
+		return fmt.Errorf("nats: drain: %w", err)
+	}
+	return nil
 }
 
-func (c *Conn) isClosed() bool {
+// settle waits until subs, which are withdrawn, have nothing left to handle.
+func (c *Conn) settle(ctx context.Context, subs []*subscription) error {
+	if len(subs) > 0 && c.state.Load() == live {
+		// One round trip for all: what the server has sent is here then. An
+		// error is either that of ctx or a cut, which each finds for itself.
+		epoch := c.cuts.Load()
+		if c.roundTrip(ctx) == nil {
+			for _, s := range subs {
+				s.flushedIn(epoch)
+			}
+		}
+	}
+	for _, s := range subs {
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements transport.Conn. On a connection that was made by Connect it
+// also sends what Publish has accepted.
+func (c *Conn) Close() error {
+	c.end()
+	return nil
+}
+
+// end closes the connection and returns when nothing of it runs any more.
+func (c *Conn) end() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
+	first := !c.closing
+	c.closing, c.leaving = true, true
+	subs := c.list()
+	c.mu.Unlock()
+	if !first {
+		<-c.done
+		return
+	}
+	before := c.state.Swap(closed)
+	c.die()
+	for _, s := range subs {
+		s.drop()
+	}
+	if c.link != nil {
+		// The client holds its lock while it dials, so stop that first; a link
+		// that is up still has something to send.
+		c.link.stop(before == cut)
+		c.nc.Close()
+	} else {
+		for _, s := range subs {
+			s.unsubscribe()
+		}
+	}
+	for _, s := range subs {
+		<-s.done
+	}
+	<-c.watched
+	c.owner.End(nil)
+	close(c.done)
 }
 
-// list returns the live subscriptions.
+// list returns the subscriptions. mu is held.
 func (c *Conn) list() []*subscription {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	list := make([]*subscription, 0, len(c.subs))
 	for s := range c.subs {
 		list = append(list, s)

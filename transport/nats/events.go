@@ -2,69 +2,101 @@ package nats
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/atasks-io/atasks/transport"
 )
 
-// watch reports what happens to the client's connection. It listens to its
-// status instead of setting handlers, since those of a borrowed connection
-// belong to the program.
-func (c *Conn) watch() {
+// watch tells the owner what becomes of the link. It listens to the client's
+// status and not to its handlers, which belong to somebody else on a borrowed
+// connection.
+func (c *Conn) watch(status chan nats.Status) {
 	defer close(c.watched)
-	cut := false
-	for s := range c.status {
-		switch s {
-		case nats.RECONNECTING, nats.DISCONNECTED:
-			if !cut {
-				cut = true
-				c.owner.Notify(transport.Event{Kind: transport.Cut, Err: c.nc.LastError()})
-			}
-		case nats.CONNECTED:
-			// The client says so before it has subscribed again, and holds its
-			// lock until it has: asking for the status waits for that.
-			if cut && c.nc.Status() == nats.CONNECTED {
-				cut = false
-				c.owner.Notify(transport.Event{Kind: transport.Restored})
-			}
-		case nats.CLOSED:
-			c.ended()
+	defer c.nc.RemoveStatusListener(status)
+	for {
+		select {
+		case <-c.life.Done():
 			return
+		case s := <-status:
+			switch s {
+			case nats.RECONNECTING, nats.DISCONNECTED:
+				c.setCut()
+			case nats.CONNECTED:
+				c.setRestored()
+			case nats.CLOSED:
+				c.setLost()
+				return
+			}
 		}
 	}
 }
 
-// ended reports that the client's connection has ended, unless it was we who
-// asked for it.
-func (c *Conn) ended() {
-	if c.isClosed() {
+func (c *Conn) setCut() {
+	if c.state.CompareAndSwap(live, cut) {
+		c.cuts.Add(1)
+		c.owner.Notify(transport.Event{Kind: transport.Cut})
+	}
+}
+
+// setRestored tells that the link is back, once the subscriptions are in place:
+// the client reports the link before it has sent them.
+func (c *Conn) setRestored() {
+	if c.state.Load() != cut {
+		return
+	}
+	c.mu.Lock()
+	subs := c.list()
+	c.mu.Unlock()
+	for _, s := range subs {
+		s.withdrawAgain()
+	}
+	if c.roundTrip(c.life) != nil {
+		return // if it has been cut again, the next status says so
+	}
+	c.payload.Store(c.nc.MaxPayload())
+	if c.state.CompareAndSwap(cut, live) {
+		c.owner.Notify(transport.Event{Kind: transport.Restored})
+	}
+}
+
+// setLost tells that the client has closed, which we did not ask for.
+func (c *Conn) setLost() {
+	if c.state.Swap(closed) == closed {
 		return
 	}
 	err := c.nc.LastError()
-	if err == nil {
-		err = transport.ErrClosed
+	if c.link == nil || err == nil {
+		// The last error of a connection that was lent may be an old one, and
+		// have nothing to do with it.
+		err = errors.New("nats: the program has closed the client's connection")
 	}
 	c.owner.Notify(transport.Event{Kind: transport.Closed, Err: err})
 }
 
-// asyncError takes what the client reports beside the results of calls.
-func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
-	switch {
-	case errors.Is(err, nats.ErrPermissionViolation):
-		c.owner.Notify(transport.Event{Kind: transport.Denied, Subject: deniedSubject(err), Err: err})
-	case errors.Is(err, nats.ErrSlowConsumer) && sub != nil:
-		c.owner.Notify(transport.Event{Kind: transport.Dropped, Subject: sub.Subject, Err: err})
-	default:
-		c.log.Warn("nats client", "err", err)
-	}
+// denied tells of a refusal by the server.
+func (c *Conn) denied(err error) {
+	c.owner.Notify(transport.Event{Kind: transport.Denied, Subject: refusedSubject(err), Err: err})
 }
 
-// deniedSubject takes the subject from the server's text: Permissions
-// Violation for Publish to "subject".
-func deniedSubject(err error) string {
-	_, rest, _ := strings.Cut(err.Error(), `"`)
-	subject, _, _ := strings.Cut(rest, `"`)
-	return subject
+// dropped tells that a subscription has lost messages.
+func (c *Conn) dropped(subject string) {
+	c.owner.Notify(transport.Event{Kind: transport.Dropped, Subject: subject, Err: nats.ErrSlowConsumer})
+}
+
+// asyncError takes what the client reports beside the results of calls. The
+// client calls it on one goroutine, in the order of what has happened.
+func (c *Conn) asyncError(sub *nats.Subscription, err error) {
+	switch {
+	case isRefusal(err):
+		if c.refusals.called(err) {
+			c.denied(err)
+		}
+	case errors.Is(err, nats.ErrSlowConsumer) && sub != nil:
+		c.dropped(sub.Subject)
+	case err.Error() != c.reported:
+		// Once, and not at each attempt to reconnect.
+		c.reported = err.Error()
+		c.log.Warn("nats: the client reports an error", "error", err)
+	}
 }

@@ -64,6 +64,7 @@ func listen(b *testing.B, c transport.Conn, subject, group string, handler func(
 }
 
 func benchPublish(b *testing.B, h Harness, m transport.Message) {
+	b.Helper()
 	from, to := benchConn(b, h), benchConn(b, h)
 	m.Subject = "bench." + rand.Text()
 	// Credit keeps the queue of the subscription far below any bound.
@@ -83,6 +84,7 @@ func benchPublish(b *testing.B, h Harness, m transport.Message) {
 }
 
 func benchRequest(b *testing.B, h Harness, m transport.Message, inFlight int) {
+	b.Helper()
 	caller, worker := benchConn(b, h), benchConn(b, h)
 	name := "bench." + rand.Text()
 	m.Subject = name + ".task"

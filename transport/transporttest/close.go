@@ -139,7 +139,7 @@ func closeLeavesNoGoroutine(f *fixture) {
 			func(c transport.Conn) error { return c.Drain(ctx) },
 		} {
 			c := f.h.Open(f.T)
-			busy(f, ctx, c)
+			busy(ctx, f, c)
 			f.within(fmt.Sprintf("end %d", i), func() {
 				if err := end(c); err != nil {
 					f.Errorf("end %d = %v, want nil", i, err)
@@ -154,7 +154,7 @@ func closeLeavesNoGoroutine(f *fixture) {
 }
 
 // busy uses c as a node does: attached, some subscriptions open, some ended.
-func busy(f *fixture, ctx context.Context, c transport.Conn) {
+func busy(ctx context.Context, f *fixture, c transport.Conn) {
 	f.Helper()
 	if err := c.Attach(func(transport.Event) {}); err != nil {
 		f.Fatalf("Attach() = %v, want nil", err)

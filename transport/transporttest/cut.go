@@ -196,7 +196,7 @@ func cutClose(f *fixture) {
 	c := f.open()
 	f.expectNoLeak(func(ctx context.Context) {
 		d := f.h.Open(f.T)
-		busy(f, ctx, d)
+		busy(ctx, f, d)
 		f.cut(c)
 		f.within("Close during a cut", func() {
 			if err := d.Close(); err != nil {

@@ -26,6 +26,7 @@ type fabric struct {
 
 func openMutant(m mutant) Open {
 	return func(tb testing.TB) Harness {
+		tb.Helper()
 		f := &fabric{broker: loopback.New(), mutant: m}
 		tb.Cleanup(func() { f.broker.Close() })
 		return f
@@ -41,6 +42,7 @@ func (f *fabric) Limit() time.Duration {
 }
 
 func (f *fabric) Open(tb testing.TB) transport.Conn {
+	tb.Helper()
 	c := f.dial(tb, "")
 	if f.mutant.wrap != nil {
 		return f.mutant.wrap(c)
@@ -49,10 +51,12 @@ func (f *fabric) Open(tb testing.TB) transport.Conn {
 }
 
 func (f *fabric) OpenGuarded(tb testing.TB) (transport.Conn, string) {
+	tb.Helper()
 	return f.dial(tb, "secret"), "secret"
 }
 
 func (f *fabric) dial(tb testing.TB, denied string) *cuttable {
+	tb.Helper()
 	inner, err := f.broker.Connect()
 	if err != nil {
 		tb.Fatalf("Connect() = %v, want nil", err)

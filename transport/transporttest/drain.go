@@ -204,8 +204,8 @@ func drainConnectionEnds(f *fixture) {
 	closed := make(chan error, 1)
 	go func() { closed <- c.Close() }()
 	select {
-	case <-closed:
-		f.Errorf("Close() returned while a handler runs")
+	case err := <-closed:
+		f.Errorf("Close() = %v while a handler runs", err)
 	default:
 	}
 	b.release.open()

@@ -84,8 +84,8 @@ func eventsSlowOwner(f *fixture) {
 	c.Features()
 	f.yield()
 	select {
-	case <-closed:
-		f.Errorf("Close() returned while the owner is being told")
+	case err := <-closed:
+		f.Errorf("Close() = %v while the owner is being told", err)
 	default:
 	}
 	release.open()

@@ -20,6 +20,7 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T, h Harness) *fixture {
+	t.Helper()
 	f := &fixture{T: t, h: h, prefix: "tt-" + rand.Text()[:10]}
 	return f.patient(1)
 }

@@ -45,6 +45,8 @@ type Guard interface {
 type Patience interface {
 	Harness
 
+	// Limit returns the time that a case has; some that do much have three
+	// times as much.
 	Limit() time.Duration
 }
 

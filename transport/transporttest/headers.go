@@ -73,8 +73,18 @@ func headersInvalid(f *fixture) {
 	c := f.open()
 	in := c.inbox(f.subject("a"), "")
 	for _, h := range []transport.Header{
-		{"": {"v"}}, {"a:b": {"v"}}, {"a b": {"v"}}, {"a\r\nb": {"v"}}, {"a\x00": {"v"}}, {"é": {"v"}},
-		{"k": {"a\r\nb"}}, {"k": {"a\nb"}}, {"k": {" a"}}, {"k": {"a "}}, {"k": {"a\x00b"}}, {"k": {"\xff"}},
+		{"": {"v"}},
+		{"a:b": {"v"}},
+		{"a b": {"v"}},
+		{"a\r\nb": {"v"}},
+		{"a\x00": {"v"}},
+		{"é": {"v"}},
+		{"k": {"a\r\nb"}},
+		{"k": {"a\nb"}},
+		{"k": {" a"}},
+		{"k": {"a "}},
+		{"k": {"a\x00b"}},
+		{"k": {"\xff"}},
 		{"ok": {"v"}, "not ok": {"v"}},
 	} {
 		err := c.Publish(f.ctx, &transport.Message{Subject: f.subject("a"), Header: h, Data: []byte("bad")})

@@ -153,7 +153,7 @@ func trustStatus(b *broken) {
 
 func subscribeLater(b *broken) {
 	b.subscribe = func(subject, group string, handler func(*transport.Message)) (transport.Subscription, error) {
-		time.AfterFunc(20*time.Millisecond, func() { b.Conn.Subscribe(subject, group, handler) })
+		time.AfterFunc(20*time.Millisecond, func() { _, _ = b.Conn.Subscribe(subject, group, handler) })
 		return closedSubscription{}, nil
 	}
 }
@@ -175,11 +175,11 @@ func firstMemberOnly() func(b *broken) {
 		b.subscribe = func(subject, group string, handler func(*transport.Message)) (transport.Subscription, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			if key := subject + " " + group; group != "" && taken[key] {
+			key := subject + " " + group
+			if group != "" && taken[key] {
 				return closedSubscription{}, nil
-			} else {
-				taken[key] = true
 			}
+			taken[key] = true
 			return b.Conn.Subscribe(subject, group, handler)
 		}
 	}

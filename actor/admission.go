@@ -60,7 +60,7 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 	}
 	ex.codec = defaultType
 	if ex.depth > w.n.cfg.MaxDepth {
-		return &wire.Failure{Code: wire.CodeTooDeep, Executed: wire.ExecutedNo, Message: "depth " + strconv.Itoa(ex.depth) + " is over this node's Config.MaxDepth of " + strconv.Itoa(w.n.cfg.MaxDepth)}
+		return &wire.Failure{Code: wire.CodeTooDeep, Executed: wire.ExecutedNo, Message: "depth " + strconv.Itoa(ex.depth) + " is over the Config.MaxDepth of node " + w.n.id + ", " + strconv.Itoa(w.n.cfg.MaxDepth) + ": " + endSooner}
 	}
 	if h == nil {
 		return nil
@@ -68,7 +68,7 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 	if ct := h.Get(wire.HeaderContentType); ct != "" {
 		c, ok := w.n.codecs.byType(ct)
 		if !ok {
-			return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: "content type " + strconv.Quote(ct) + ": this node knows " + w.n.codecs.names()}
+			return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: "content type " + strconv.Quote(ct) + ": node " + w.n.id + " knows " + w.n.codecs.names() + ": send one of these, or give it that codec, too"}
 		}
 		ex.codec = c
 	}
@@ -119,7 +119,7 @@ func (w *worker) admit(ex *execution) {
 		if victim.tell && victim != ex {
 			w.n.log.Error("call lost that nobody waits for: the mailbox is full", "task", victim.service.name, "call", victim.id())
 		}
-		victim.refuse(&wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "the mailbox of node " + w.n.id + " is full"})
+		victim.refuse(&wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "the mailbox of node " + w.n.id + " is full: start more workers, or raise its Config.Mailbox"})
 		w.drop(victim)
 	}
 	if told {
@@ -133,7 +133,7 @@ func (w *worker) boundLocked(ex *execution) *wire.Failure {
 	case w.closed || w.refusing:
 		return &wire.Failure{Code: wire.CodeDraining, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " is stopping"}
 	case w.inHand >= w.n.cfg.InHand && ex.depth == 0:
-		return &wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " has " + strconv.Itoa(w.inHand) + " calls in hand"}
+		return &wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " has " + strconv.Itoa(w.inHand) + " calls in hand, as many as its Config.InHand allows: start more workers, or raise it"}
 	default:
 		return nil
 	}

@@ -24,7 +24,11 @@ func (t *calls) unheardLocked(c *call, now instant) {
 		t.armLocked(c, earliest(c.deadline, now.add(askAgain)), now)
 		t.mu.Unlock()
 	default:
-		t.detourAroundLocked("", now)
+		// A detour around another worker avoids this one, too: only nodes that
+		// answer are on it.
+		if len(t.detours) == 0 || t.detours[""] != nil {
+			t.detourAroundLocked("", now)
+		}
 		t.mu.Unlock()
 		t.lose(c, nil, "no worker accepted it and none has it: it was lost with its worker, or waits before a frozen one")
 	}
@@ -43,8 +47,6 @@ func (t *calls) askAll() {
 		// A return address says who asks; nothing comes back to it.
 		reply := string(wire.AppendAddress(nil, t.n.inbox, "0", wire.NoBudget, 0))
 		subject := wire.NodeSubject(t.n.cfg.Namespace, wire.AllNodes, wire.VerbPing)
-		if err := t.n.publish(subject, reply, nil, wire.AppendCalls(nil, some...)); err != nil {
-			t.n.log.Debug("could not ask all nodes", "calls", len(some), "err", err)
-		}
+		t.n.outbox.put(subject, reply, wire.AppendCalls(nil, some...))
 	}
 }

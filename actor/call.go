@@ -51,6 +51,8 @@ type call struct {
 	peerPrev  *call
 	peerNext  *call
 	progress  *progressFeed
+	lastCode  string // of the last refusal
+	named     string // the node that it was sent to by name; empty for whoever serves the task
 	lastWords string // of the last refusal, for the deadline's message; of a ghost, why it was cancelled
 
 	// Guarded by parent.w.mu.
@@ -101,7 +103,7 @@ func (s callState) String() string {
 // one who begins it will await it under the same context, and cancel it there.
 func (c *call) begin(ctx context.Context, t *Target, in any, opts []CallOption, awaited bool) {
 	c.done = make(chan struct{})
-	c.target, c.in = t, in
+	c.target, c.in = declared(t), in
 	c.alarm.owner = c
 	var o callOptions
 	if len(opts) > 0 {
@@ -131,15 +133,17 @@ func (c *call) begin(ctx context.Context, t *Target, in any, opts []CallOption, 
 func collect(opts []CallOption) callOptions {
 	var o callOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }
 
 // resolve finds out who calls what, through which node and until when.
 func (c *call) resolve(ctx context.Context, o *callOptions) error {
-	if err := c.target.err; err != nil {
-		return c.failure(codeBadName, wire.ExecutedNo, err.Error())
+	if code, err := c.target.fault(); err != nil {
+		return c.failure(code, wire.ExecutedNo, err.Error())
 	}
 	if c.n = o.node; c.n == nil {
 		c.n, _ = ctx.Value(nodeKey{}).(*Node)
@@ -151,7 +155,7 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 		return c.contextError(ctx, "before the call was sent")
 	}
 	if o.err != nil {
-		return c.failure(wire.CodeBadInput, wire.ExecutedNo, o.err.Error())
+		return c.failure(codeBadOption, wire.ExecutedNo, o.err.Error())
 	}
 	if role := c.target.role; role != "" {
 		n, known := c.n.linked(role)
@@ -165,7 +169,7 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 		c.depth = int32(ex.depth + 1)
 	}
 	if int(c.depth) > c.n.cfg.MaxDepth {
-		return c.failure(wire.CodeTooDeep, wire.ExecutedNo, fmt.Sprintf("depth %d is over Config.MaxDepth of %d", c.depth, c.n.cfg.MaxDepth))
+		return c.failure(wire.CodeTooDeep, wire.ExecutedNo, fmt.Sprintf("depth %d is over Config.MaxDepth of %d: %s", c.depth, c.n.cfg.MaxDepth, endSooner))
 	}
 	c.tell = o.tell
 	if o.onProgress != nil {
@@ -182,6 +186,9 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 	meta, _ := ctx.Value(metadataKey{}).(metadata)
 	return c.setHeader(meta, o)
 }
+
+// endSooner is what to do about calls that nest too deep.
+const endSooner = "end the recursion sooner, or raise it"
 
 // cmpOr returns a, or b where a is zero.
 func cmpOr(a, b time.Duration) time.Duration {
@@ -279,8 +286,31 @@ func (c *call) encode() error {
 			return c.failure(wire.CodeBadInput, wire.ExecutedNo, fmt.Sprintf("the input does not encode: %v", err))
 		}
 	}
+	size, limit := len(body)+headerSize(c.header), c.n.maxPayload()
+	if limit > 0 && size > limit {
+		return c.failure(wire.CodeTooLarge, wire.ExecutedNo, tooLargeMessage("input", size, limit))
+	}
 	c.body, c.in = body, nil
 	return nil
+}
+
+// headerSize is what headers take of a message's size, as NATS counts it.
+func headerSize(h transport.Header) int {
+	if len(h) == 0 {
+		return 0
+	}
+	size := len("NATS/1.0\r\n\r\n")
+	for k, vs := range h {
+		for _, v := range vs {
+			size += len(k) + len(v) + len(": \r\n")
+		}
+	}
+	return size
+}
+
+// tooLargeMessage says what is too large and what to do.
+func tooLargeMessage(what string, size, limit int) string {
+	return fmt.Sprintf("the %s has %d bytes, the broker carries %d in a message: send a reference to it, or raise the broker's limit", what, size, limit)
 }
 
 // rawBody is an input that is encoded already.
@@ -316,7 +346,7 @@ func (c *call) wait(ctx context.Context) error {
 	case <-c.done:
 		return nil
 	case <-ctx.Done():
-		return c.contextError(ctx, "while waiting; the call goes on")
+		return c.contextError(ctx, "while its result was awaited")
 	}
 }
 

@@ -20,7 +20,9 @@ type caller struct {
 	seen  instant // its last ping
 }
 
-const callerCheck = time.Second
+// callerCheck is how often a caller is looked at, at least five times before it
+// counts as lost.
+func (w *worker) callerCheck() time.Duration { return min(time.Second, w.n.cfg.CallerLostAfter/5) }
 
 // acceptLocked notes that the caller is told who has the call, and from then
 // on expects its pings.
@@ -34,8 +36,9 @@ func (w *worker) acceptLocked(ex *execution, now instant) {
 		k = &caller{w: w, node: ex.caller, seen: now}
 		k.alarm.owner = k
 		w.callers[ex.caller] = k
-		w.wheel.set(&k.alarm, now.add(callerCheck), now)
-		w.n.sweeper.rearm(now.add(callerCheck))
+		at := now.add(w.callerCheck())
+		w.wheel.set(&k.alarm, at, now)
+		w.sweeper.rearm(at)
 	}
 	k.count++
 }
@@ -62,11 +65,11 @@ func (k *caller) ring(now instant) {
 		w.mu.Unlock()
 		return
 	}
-	w.wheel.set(&k.alarm, now.add(callerCheck), now)
+	w.wheel.set(&k.alarm, now.add(w.callerCheck()), now)
 	var lost []*execution
 	if silence >= limit {
 		for ex := w.first; ex != nil; ex = ex.next {
-			if ex.caller == k.node && ex.accepted && !ex.tell {
+			if ex.caller == k.node && ex.accepted && !ex.tell && !ex.hasEnded() {
 				lost = append(lost, ex)
 			}
 		}

@@ -24,6 +24,7 @@ type calls struct {
 	probes  map[uint64]*probe
 	peers   map[string]*peer
 	wheel   wheel
+	sweeper *sweeper
 	cut     bool     // the connection is
 	closed  bool     // the node is
 	unheard []string // tokens to ask all nodes about at the end of this sweep
@@ -47,6 +48,7 @@ func newCalls(n *Node) *calls {
 		detours: make(map[string]*detour),
 	}
 	t.health.init(t)
+	t.sweeper = newSweeper(n.clock, t.sweep)
 	return t
 }
 
@@ -121,10 +123,12 @@ func (t *calls) again(c *call) {
 // subjectLocked is where the call goes: to whoever serves the task, or to one
 // node by name while another that serves it is silent.
 func (t *calls) subjectLocked(c *call) string {
+	c.named = ""
 	if len(t.detours) > 0 {
-		if node := t.detourLocked(c.target.name); node != "" {
-			return wire.NodeTaskSubject(t.n.cfg.Namespace, node, c.target.name)
-		}
+		c.named = t.detourLocked(c.target.name)
+	}
+	if c.named != "" {
+		return wire.NodeTaskSubject(t.n.cfg.Namespace, c.named, c.target.name)
 	}
 	return wire.TaskSubject(t.n.cfg.Namespace, c.target.name)
 }
@@ -142,7 +146,8 @@ func (t *calls) publish(c *call, subject string, sends, attempt int32, budget ti
 		}
 		header.Set(wire.HeaderAttempt, strconv.Itoa(int(attempt)))
 	}
-	return t.n.publish(subject, string(reply), header, c.body)
+	// The call is its own context here: when it ends nobody waits on.
+	return t.n.publishUnder((*sending)(c), subject, string(reply), header, c.body)
 }
 
 // listLocked enters the call into the table.
@@ -160,7 +165,7 @@ func (t *calls) armLocked(c *call, at, now instant) {
 		return
 	}
 	t.wheel.set(&c.alarm, at, now)
-	t.n.sweeper.rearm(at)
+	t.sweeper.rearm(at)
 }
 
 // endLocked takes the call out of everything. The caller then calls c.end,
@@ -300,7 +305,7 @@ func (t *calls) deadlineError(c *call, executed wire.Executed) *Error {
 	message := "no result within " + c.deadline.sub(c.begun).Round(time.Millisecond).String()
 	t.mu.Lock()
 	if c.lastWords != "" {
-		message += "; last: " + c.lastWords
+		message += "; before that: " + c.lastWords
 	}
 	t.mu.Unlock()
 	return c.failure(wire.CodeDeadline, executed, message)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/atasks-io/atasks/codec"
@@ -80,16 +81,20 @@ type Config struct {
 	Patience time.Duration
 
 	// PingInterval is how often a worker is asked whether it still has the
-	// calls that it accepted. Default 500 ms.
+	// calls that it accepted. Default 500 ms, or a quarter of LostAfter where
+	// that is less.
 	PingInterval time.Duration
 
 	// LostAfter is how long a worker may be silent before its calls end with
-	// ErrWorkerLost. A worker whose process died is noticed at the second ping.
-	// Default 2 s.
+	// ErrWorkerLost, at least twice PingInterval. A worker whose process died is
+	// noticed at the second ping. Default 2 s, or four times PingInterval where
+	// that is more.
 	LostAfter time.Duration
 
 	// CallerLostAfter is how long a caller may be silent before the calls that
-	// it awaits are cancelled with ErrCallerLost. Default 5 s.
+	// it awaits are cancelled with ErrCallerLost, at least twice the longest
+	// PingInterval of the nodes that call this one. Default 5 s, or ten times
+	// PingInterval where that is more.
 	CallerLostAfter time.Duration
 
 	// DrainTimeout bounds the drain at the end of Run. Default 30 s.
@@ -115,9 +120,12 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxDepth, 1000)
 	setDefault(&c.Grace, 300*time.Millisecond)
 	setDefault(&c.Patience, 10*time.Second)
+	if c.LostAfter > 0 {
+		setDefault(&c.PingInterval, min(500*time.Millisecond, c.LostAfter/4))
+	}
 	setDefault(&c.PingInterval, 500*time.Millisecond)
-	setDefault(&c.LostAfter, 2*time.Second)
-	setDefault(&c.CallerLostAfter, 5*time.Second)
+	setDefault(&c.LostAfter, max(2*time.Second, 4*c.PingInterval))
+	setDefault(&c.CallerLostAfter, max(5*time.Second, 10*c.PingInterval))
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.CloseTimeout, time.Second)
 	if c.Codec == nil {
@@ -166,15 +174,21 @@ func (c *Config) check() error {
 			return fmt.Errorf("Config.%s is %v: want 0 for the default, or more", f.name, f.value)
 		}
 	}
+	if c.LostAfter < 2*c.PingInterval || c.CallerLostAfter < 2*c.PingInterval {
+		return fmt.Errorf("Config.PingInterval is %v: want at most half of Config.LostAfter, %v, and of Config.CallerLostAfter, %v", c.PingInterval, c.LostAfter, c.CallerLostAfter)
+	}
 	if c.Grace > maxGrace {
 		return fmt.Errorf("Config.Grace is %v: want at most %v", c.Grace, maxGrace)
 	}
 	if c.MaxDepth > maxMaxDepth {
 		return fmt.Errorf("Config.MaxDepth is %d: want at most %d", c.MaxDepth, maxMaxDepth)
 	}
-	for i, m := range append(c.OnServe[:len(c.OnServe):len(c.OnServe)], c.OnCall...) {
-		if m == nil {
-			return fmt.Errorf("Config.OnServe or Config.OnCall: middleware %d is nil", i)
+	for _, f := range []struct {
+		name string
+		list []Middleware
+	}{{"OnServe", c.OnServe}, {"OnCall", c.OnCall}} {
+		if i := slices.IndexFunc(f.list, func(m Middleware) bool { return m == nil }); i >= 0 {
+			return fmt.Errorf("Config.%s[%d] is nil: leave it out", f.name, i)
 		}
 	}
 	return nil

@@ -33,6 +33,12 @@ func (r routes) add(task, node string) {
 	}
 }
 
+func (r routes) remove(node string) {
+	for task, nodes := range r {
+		r[task] = slices.DeleteFunc(nodes, func(n string) bool { return n == node })
+	}
+}
+
 const (
 	detourRefresh = time.Second
 	detourLongest = 10 * time.Minute      // by then every broker has closed the connection
@@ -87,6 +93,14 @@ func (t *calls) endDetourLocked(silent string) {
 	}
 }
 
+// closeRoutesLocked leads no more calls to a node that would not take one.
+func (t *calls) closeRoutesLocked(node string) {
+	for _, d := range t.detours {
+		d.open.remove(node)
+		d.next.remove(node)
+	}
+}
+
 // askLocked asks all nodes what they serve. Those that answer are open.
 func (d *detour) askLocked(now instant) {
 	t := d.t
@@ -97,12 +111,7 @@ func (d *detour) askLocked(now instant) {
 	if len(d.next) > 0 {
 		d.open, d.next = d.next, routes{}
 	}
-	t.n.spawn(func() {
-		subject := wire.NodeSubject(t.n.cfg.Namespace, wire.AllNodes, wire.VerbInfo)
-		if err := t.n.publish(subject, reply, nil, nil); err != nil {
-			t.n.log.Debug("could not look for a way around a silent node", "node", d.silent, "err", err)
-		}
-	})
+	t.n.outbox.put(wire.NodeSubject(t.n.cfg.Namespace, wire.AllNodes, wire.VerbInfo), reply, nil)
 }
 
 // answered takes what one node says that it serves.

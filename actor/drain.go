@@ -20,7 +20,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return n.outcome()
 	case <-n.lost:
 		<-n.done
-		return fmt.Errorf("run node: %w", n.connectionError())
+		return fmt.Errorf("run node %s: its connection has ended: %w", n.id, n.connectionError())
 	case <-ctx.Done():
 	}
 	return n.drainWithin("Config.DrainTimeout", n.cfg.DrainTimeout)
@@ -53,7 +53,7 @@ func (n *Node) Drain(ctx context.Context) error {
 	n.phaseTo(phaseClosed)
 	err := n.shut("the node was closed")
 	if len(left) > 0 {
-		err = errors.Join(fmt.Errorf("drain node %s: %w: %d calls were cut short: %s", n.id, context.Cause(ctx), len(left), summary(left)), err)
+		err = errors.Join(fmt.Errorf("drain node %s: %w: these calls were cut short: %s", n.id, context.Cause(ctx), summary(left)), err)
 	}
 	n.mu.Lock()
 	n.endErr = err
@@ -125,6 +125,8 @@ func (n *Node) finishAll(ctx context.Context) (left []*execution) {
 		return nil
 	}
 	cause := context.Cause(ctx)
+	giveUp := time.AfterFunc(lastWait, func() { n.giveUp(cause) })
+	defer giveUp.Stop()
 	left = n.worker.cancelAll(cause)
 	n.calls.cancelAll(cause)
 	after, cancel := context.WithTimeout(context.Background(), lastWait)
@@ -172,6 +174,9 @@ func (n *Node) leave(ctx context.Context) error {
 
 // shut ends everything at once and waits for it.
 func (n *Node) shut(message string) error {
+	giveUp := time.AfterFunc(lastWait, func() { n.giveUp(ErrClosed) })
+	defer n.giveUp(ErrClosed)
+	defer giveUp.Stop()
 	n.worker.close()
 	n.calls.close(message)
 	flush, cancel := context.WithTimeout(context.Background(), lastWait)
@@ -219,7 +224,7 @@ func (n *Node) open(c *call) error {
 	case n.phase == phaseClosed:
 		return c.failure(codeClosed, wire.ExecutedNo, "start another node")
 	case n.phase == phaseDraining && c.parent == nil:
-		return c.failure(wire.CodeDraining, wire.ExecutedNo, "this node is stopping and makes no new calls")
+		return c.failure(wire.CodeDraining, wire.ExecutedNo, "node "+n.id+" is stopping and makes no new calls")
 	}
 	n.opened++
 	return nil
@@ -275,5 +280,9 @@ func summary(left []*execution) string {
 		names = append(names, fmt.Sprintf("%d × %q", k, name))
 	}
 	slices.Sort(names)
-	return strings.Join(names[:min(len(names), 10)], ", ")
+	const most = 10
+	if len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d tasks more", len(names)-most))
+	}
+	return strings.Join(names, ", ")
 }

@@ -55,6 +55,9 @@ var (
 	// ErrStuck: a node was closed while handlers ran that ignore the end of
 	// their context. They go on; nothing else of the node does.
 	ErrStuck = errors.New("handlers ignore the end of their context")
+	// ErrBadOption: an option of a declaration, of serving or of a call makes no
+	// sense.
+	ErrBadOption = errors.New("bad option")
 	// ErrDuplicate: a task is served twice on one node.
 	ErrDuplicate = errors.New("already served")
 )
@@ -67,6 +70,7 @@ const (
 	codeNoNode    = "no_node"
 	codeNoLink    = "no_link"
 	codeBadName   = "bad_name"
+	codeBadOption = "bad_option"
 )
 
 // Executed says whether the handler of a failed call ran.
@@ -101,17 +105,31 @@ type Error struct {
 
 // Error names the task, the condition and what is known of it.
 func (e *Error) Error() string {
-	s := e.Message
-	if e.Code != wire.CodeFailed {
-		s = sentinel(e.Code).Error()
-		if e.Message != "" {
-			s += ": " + e.Message
-		}
-	}
-	if e.Name == "" {
+	s := textOf(e.Code, e.Message)
+	switch {
+	case e.Name == "" && e.Code != codeBadName:
 		return s
+	case len(e.Name) > wire.MaxName:
+		return "task " + strconv.Quote(e.Name[:wire.MaxName]+"…") + ": " + s
+	default:
+		return "task " + strconv.Quote(e.Name) + ": " + s
 	}
-	return "task " + strconv.Quote(e.Name) + ": " + s
+}
+
+// textOf puts a condition before the message that says more of it. The words
+// of a handler stand for themselves.
+func textOf(code, message string) string {
+	switch {
+	case code == wire.CodeFailed:
+		return message
+	case sentinel(code) == errUnknownCode:
+		message = "as " + strconv.Quote(code) + ": " + message
+		return errUnknownCode.Error() + " " + message
+	case message == "":
+		return sentinel(code).Error()
+	default:
+		return sentinel(code).Error() + ": " + message
+	}
 }
 
 // Unwrap returns the cause: of a handler's error the registered error that it
@@ -169,6 +187,8 @@ func sentinel(code string) error {
 		return ErrNoLink
 	case codeBadName:
 		return ErrBadName
+	case codeBadOption:
+		return ErrBadOption
 	default:
 		return errUnknownCode
 	}

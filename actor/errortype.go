@@ -92,7 +92,7 @@ func newErrorTypes(types []ErrorType) (errorTypes, error) {
 			return r, fmt.Errorf("Config.Errors: error code %q is one of the protocol's own: choose another", t.code)
 		}
 		if _, dup := r.byCode[t.code]; dup {
-			return r, fmt.Errorf("Config.Errors: error code %q is registered twice", t.code)
+			return r, fmt.Errorf("Config.Errors: error code %q is registered twice: choose another for one of them", t.code)
 		}
 		r.byCode[t.code] = t
 	}

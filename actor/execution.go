@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/atasks-io/atasks/codec"
 	"github.com/atasks-io/atasks/internal/wire"
@@ -297,7 +298,7 @@ func (ex *execution) succeed(out any, body []byte) {
 		header = transport.Header{}
 		header.Set(wire.HeaderContentType, ex.codec.ContentType())
 	}
-	if err := ex.w.n.publish(subject, "", header, body); err != nil {
+	if err := ex.w.n.backlog.answer(subject, header, body); err != nil {
 		ex.publishFailure(publishFailure(err, wire.ExecutedYes))
 	}
 }
@@ -313,13 +314,22 @@ func (ex *execution) refuse(f *wire.Failure) {
 		return
 	}
 	if c := ex.awaiter; c != nil {
-		c.n.calls.settleLocal(c, nil, nil, f)
+		c.n.calls.settleLocal(c, nil, nil, asSent(f))
 		return
 	}
 	if ex.tell && (ex.accepted || ex.reply == "") {
 		return // it was taken; nobody waits for more
 	}
 	ex.publishFailure(f)
+}
+
+// asSent returns a failure as it would arrive. Nearly all arrive as they are.
+func asSent(f *wire.Failure) *wire.Failure {
+	const surelyFits = 16 << 10
+	if len(f.Message) <= surelyFits && utf8.ValidString(f.Message) {
+		return f
+	}
+	return wire.ParseFailure(f.Encode())
 }
 
 func (ex *execution) publishFailure(f *wire.Failure) {
@@ -331,7 +341,7 @@ func (ex *execution) publishFailure(f *wire.Failure) {
 			header.Set(wire.HeaderContentType, ex.codec.ContentType())
 		}
 	}
-	if err := ex.w.n.publish(subject, "", header, body); err != nil {
+	if err := ex.w.n.backlog.answer(subject, header, body); err != nil {
 		ex.w.n.log.Warn("answer not sent", "task", ex.service.name, "call", ex.id(), "code", f.Code, "err", err)
 	}
 }

@@ -107,7 +107,7 @@ func (c *call) decode(into any) error {
 		err = c.n.cfg.Codec.Unmarshal(body, into)
 	}
 	if err != nil {
-		return c.failure(codeBadResult, wire.ExecutedYes, fmt.Sprintf("the result does not decode: %v", err))
+		return c.failure(codeBadResult, wire.ExecutedYes, fmt.Sprintf("the result is not what the task returns: %v: %s", err, declareAlike))
 	}
 	return nil
 }

@@ -22,28 +22,30 @@ type health struct {
 	good     instant // when a ping returned in time
 	excused  instant // silence before this moment counts for nothing
 	until    instant // when pinging stops, for want of anybody to watch
+	every    time.Duration
 }
 
 const (
-	selfPingEvery = 500 * time.Millisecond
+	selfPingEvery = 500 * time.Millisecond // at the least; else four before anybody counts as lost
 	selfPingLate  = 400 * time.Millisecond
 	reconnectRest = 3 * time.Second // after a reconnect, for the others to be back too
-	watchAhead    = 3 * time.Second
+	watchAhead    = 3 * time.Second // and a ping or two
 )
 
 func (h *health) init(t *calls) {
 	h.t = t
 	h.alarm.owner = h
+	h.every = max(selfPingEvery, t.n.cfg.LostAfter/4)
 }
 
 // watchLocked keeps the pings going for a while longer.
 func (h *health) watchLocked(now instant) {
-	h.until = now.add(watchAhead)
+	h.until = now.add(watchAhead + 2*max(h.every, h.t.n.cfg.PingInterval))
 	if !h.watching {
 		h.watching = true
 		h.excused = max(h.excused, now)
 		h.t.wheel.set(&h.alarm, now, now)
-		h.t.n.sweeper.rearm(now)
+		h.t.sweeper.rearm(now)
 	}
 }
 
@@ -79,9 +81,7 @@ func (h *health) ring(now instant) {
 	t.wheel.set(&h.alarm, now.add(selfPingLate), now)
 	t.mu.Unlock()
 	subject := wire.NodeSubject(t.n.cfg.Namespace, t.n.id, wire.VerbPing)
-	if err := t.n.publish(subject, reply, nil, nil); err != nil {
-		t.n.log.Debug("self-ping not sent", "err", err)
-	}
+	t.n.outbox.put(subject, reply, nil)
 }
 
 // returned takes the answer to a ping.
@@ -97,8 +97,8 @@ func (h *health) returned(_ wire.Frame, m *transport.Message) {
 	} else {
 		h.good = now
 	}
-	t.wheel.set(&h.alarm, h.sent.add(selfPingEvery), now)
-	t.n.sweeper.rearm(h.sent.add(selfPingEvery))
+	t.wheel.set(&h.alarm, h.sent.add(h.every), now)
+	t.sweeper.rearm(h.sent.add(h.every))
 }
 
 // restoredLocked excuses everybody for a while.
@@ -114,7 +114,7 @@ func (h *health) restingLocked(now instant) bool { return now < h.excused }
 // silent without our own fault. While nothing vouches for ourselves, for nobody
 // is: after a freeze others may be looked at before the next ping is even due.
 func (h *health) silenceLocked(seen, now instant) time.Duration {
-	if h.ping != nil && now.sub(h.sent) > selfPingLate || now.sub(h.good) > selfPingEvery+selfPingLate {
+	if h.ping != nil && now.sub(h.sent) > selfPingLate || now.sub(h.good) > h.every+selfPingLate {
 		return 0
 	}
 	return max(0, now.sub(max(seen, h.excused)))

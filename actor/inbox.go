@@ -35,7 +35,7 @@ func (t *calls) receive(m *transport.Message) {
 	}
 	current := int(c.sends) == sending
 	switch {
-	case frame == wire.FrameResult:
+	case frame == wire.FrameResult && 0 < sending && sending <= int(c.sends):
 		// Of an earlier sending, too: only a task that may run twice has one.
 		t.resultLocked(c, m)
 	case !current:

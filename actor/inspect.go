@@ -170,14 +170,15 @@ func (n *Node) ps(q psRequest) psAnswer {
 	now := n.clock.now()
 	executing, moreExecuting := page(n.worker.rows(now), q)
 	awaiting, moreAwaiting := page(n.calls.rows(now), q)
+	a := psAnswer{Node: n.id, Executing: executing, Awaiting: awaiting, More: moreExecuting || moreAwaiting}
 	// Who asks again has one ID to go on after, for both.
 	if moreExecuting {
-		awaiting = upTo(awaiting, executing)
+		a.Awaiting = upTo(awaiting, executing)
 	}
 	if moreAwaiting {
-		executing = upTo(executing, awaiting)
+		a.Executing = upTo(executing, awaiting)
 	}
-	return psAnswer{Node: n.id, Executing: executing, Awaiting: awaiting, More: moreExecuting || moreAwaiting}
+	return a
 }
 
 // psThatFits answers ps with as many rows as a message carries.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/atasks-io/atasks/internal/wire"
 )
 
 // nodeLinks are the nodes of one process that know each other, by role. All
@@ -34,17 +36,19 @@ func As(role string) LinkOption { return func(o *linkOptions) { o.role = role } 
 // fails when a role would stand for two nodes. It may be called at any time.
 func (n *Node) Link(other *Node, opts ...LinkOption) error {
 	if other == nil {
-		return errors.New("link: the other node is nil")
+		return errors.New("link: the other node is nil: start it first")
 	}
 	o := linkOptions{role: other.cfg.Namespace}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
-	if o.role == "" {
-		return errors.New("link: the role is empty")
+	if err := wire.CheckToken("role", o.role); err != nil {
+		return fmt.Errorf("link: %w: %w", ErrBadName, err)
 	}
 	if n == other {
-		return fmt.Errorf("link: node %s to itself as %q", n.id, o.role)
+		return fmt.Errorf("link: node %s to itself as %q: link it to a node of another namespace", n.id, o.role)
 	}
 	a, b := lockBoth(n, other)
 	defer a.mu.Unlock()
@@ -59,13 +63,13 @@ func (n *Node) Link(other *Node, opts ...LinkOption) error {
 		}
 		merged[role] = node
 	}
+	if merged[n.cfg.Namespace] == nil {
+		merged[n.cfg.Namespace] = n
+	}
 	if have := merged[o.role]; have != nil && have != other {
 		return fmt.Errorf("link: role %q already stands for node %s in namespace %s: choose another with actor.As", o.role, have.id, have.cfg.Namespace)
 	}
 	merged[o.role] = other
-	if merged[n.cfg.Namespace] == nil {
-		merged[n.cfg.Namespace] = n
-	}
 	a.roles = merged
 	if b != a {
 		b.roles, b.moved = nil, a

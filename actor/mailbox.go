@@ -92,12 +92,18 @@ func (b *mailbox) pick(fair bool) *execution {
 	if b.count == 0 {
 		return nil
 	}
-	ex := b.oldest.head
-	if b.picks++; !fair || b.picks%fairPick != 0 {
-		ex = b.depths[b.deepest()].head
-	}
+	ex := b.turn(fair)
 	b.remove(ex)
 	return ex
+}
+
+// turn says whose turn it is, in a mailbox that is not empty, and counts that
+// as a pick.
+func (b *mailbox) turn(fair bool) *execution {
+	if b.picks++; fair && b.picks%fairPick == 0 {
+		return b.oldest.head
+	}
+	return b.depths[b.deepest()].head
 }
 
 // pickDeeper takes out the oldest of the deepest executions, if that is deeper

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,11 +32,15 @@ type Node struct {
 
 	calls    *calls
 	worker   *worker
-	sweeper  *sweeper
+	outbox   *outbox
+	backlog  *backlog
 	links    *nodeLinks
 	features atomic.Pointer[transport.Features]
 	strays   atomic.Uint64 // messages dropped
 	messages sync.Pool     // saves an allocation per publish: a transport keeps no message
+
+	sending context.Context // of what the node publishes; ends when a closing node waits no longer
+	giveUp  context.CancelCauseFunc
 
 	goroutines sync.WaitGroup
 	stop       chan struct{} // closed when the node's own goroutines are to end
@@ -74,13 +79,18 @@ func Start(ctx context.Context, conn transport.Conn, cfg Config) (*Node, error) 
 		return nil, errors.New("start node: the connection is nil: connect with a transport first")
 	}
 	n, err := newNode(conn, cfg)
+	events := func(transport.Event) {}
 	if err == nil {
-		err = conn.Attach(n.event)
+		events = n.event
 	}
-	if errors.Is(err, transport.ErrTaken) {
-		return nil, fmt.Errorf("start node: %w: give each node a connection of its own", err)
+	attachErr := conn.Attach(events) // whatever else is wrong: only what is ours may be closed
+	if errors.Is(attachErr, transport.ErrTaken) {
+		return nil, fmt.Errorf("start node: %w: give each node a connection of its own", attachErr)
 	}
-	if err != nil {
+	if errors.Is(attachErr, transport.ErrClosed) {
+		attachErr = fmt.Errorf("%w: connect again", attachErr)
+	}
+	if err = cmp.Or(err, attachErr); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node: %w", err), conn.Close())
 	}
 	if err := n.start(ctx); err != nil {
@@ -119,7 +129,9 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 	if cfg.Codec != n.codecs.native {
 		n.contentType = cfg.Codec.ContentType()
 	}
-	n.sweeper = newSweeper(n)
+	n.sending, n.giveUp = context.WithCancelCause(context.Background())
+	n.outbox = newOutbox(n)
+	n.backlog = &backlog{n: n}
 	n.calls = newCalls(n)
 	n.worker = newWorker(n)
 	return n, nil
@@ -128,7 +140,9 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 // start subscribes to what a node listens to and pings itself.
 func (n *Node) start(ctx context.Context) error {
 	n.learnFeatures()
-	n.spawn(n.sweeper.run)
+	n.spawn(n.outbox.run)
+	n.spawn(func() { n.calls.sweeper.run(n.stop) })
+	n.spawn(func() { n.worker.sweeper.run(n.stop) })
 	ns := n.cfg.Namespace
 	for _, s := range []struct {
 		subject string
@@ -218,10 +232,12 @@ func (n *Node) event(e transport.Event) {
 		n.learnFeatures()
 		n.calls.restored()
 		n.spawn(n.calls.sendHeld)
+		n.backlog.restored.Add(1)
+		n.spawn(n.backlog.send)
 	case transport.Closed:
 		n.mu.Lock()
 		unasked := n.phase != phaseClosed
-		if n.lostErr == nil {
+		if unasked {
 			n.lostErr = e.Err
 			close(n.lost)
 		}
@@ -276,9 +292,14 @@ func (n *Node) replyPrefixes() []string { return n.features.Load().ReplyPrefixes
 
 // publish hands a message to the transport.
 func (n *Node) publish(subject, reply string, header transport.Header, data []byte) error {
+	return n.publishUnder(n.sending, subject, reply, header, data)
+}
+
+// publishUnder does so until ctx ends, should the transport make us wait.
+func (n *Node) publishUnder(ctx context.Context, subject, reply string, header transport.Header, data []byte) error {
 	m := n.messages.Get().(*transport.Message)
 	*m = transport.Message{Subject: subject, Reply: reply, Header: header, Data: data}
-	err := n.conn.Publish(context.Background(), m)
+	err := n.conn.Publish(ctx, m)
 	*m = transport.Message{}
 	n.messages.Put(m)
 	return err

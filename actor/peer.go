@@ -50,7 +50,7 @@ func (t *calls) watchLocked(c *call, node string, now instant) {
 		t.peers[node] = p
 		at := now.add(t.n.cfg.PingInterval)
 		t.wheel.set(&p.alarm, at, now)
-		t.n.sweeper.rearm(at)
+		t.sweeper.rearm(at)
 	}
 	p.heard(now)
 	p.addLocked(c)
@@ -114,9 +114,7 @@ func (p *peer) ring(now instant) {
 	t.wheel.set(&p.alarm, at, now)
 	names := p.namesLocked(now)
 	t.mu.Unlock()
-	if err := t.n.publish(wire.NodeSubject(t.n.cfg.Namespace, p.node, wire.VerbPing), p.reply, nil, names); err != nil {
-		t.n.log.Debug("ping not sent", "node", p.node, "err", err)
-	}
+	t.n.outbox.put(wire.NodeSubject(t.n.cfg.Namespace, p.node, wire.VerbPing), p.reply, names)
 }
 
 // namesLocked lists the calls to ask about; when there are too many for one
@@ -156,7 +154,7 @@ func (p *peer) answered(frame wire.Frame, m *transport.Message) {
 			return
 		}
 		t.wheel.set(&p.alarm, now.add(strikeWait), now)
-		t.n.sweeper.rearm(now.add(strikeWait))
+		t.sweeper.rearm(now.add(strikeWait))
 		t.mu.Unlock()
 		return
 	}

@@ -31,11 +31,14 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 		t.mu.Unlock()
 		return
 	}
+	if c.named != "" && (f.Code == wire.CodeNoWorker || f.Code == wire.CodeDraining) {
+		t.closeRoutesLocked(c.named)
+	}
 	if wait, again := t.retryLocked(c, f, now); again {
 		if c.peer != nil {
 			c.peer.removeLocked(c)
 		}
-		c.lastWords = f.Code
+		c.lastCode, c.lastWords = f.Code, textOf(f.Code, f.Message)
 		c.local = nil
 		t.listLocked(c)
 		t.holdLocked(c, now, wait)
@@ -130,7 +133,7 @@ func (t *calls) pauseLocked(c *call, now instant, code string) (time.Duration, b
 	t.untilLocked(c, now)
 	left := c.until.sub(now)
 	if code == wire.CodeNoWorker {
-		if c.tries == 0 || c.lastWords != code {
+		if c.tries == 0 || c.lastCode != code {
 			// Also when a busy or draining worker was the last. After a reconnect
 			// the workers may be still on their way back.
 			c.grace = max(now.add(t.n.cfg.Grace), t.health.excused)
@@ -150,6 +153,9 @@ func (t *calls) pauseLocked(c *call, now instant, code string) (time.Duration, b
 func (t *calls) errorOf(c *call, f *wire.Failure, node string) *Error {
 	e := c.failure(f.Code, f.Executed, f.Message)
 	e.Node, e.permanent = node, f.Permanent
+	if f.Code == wire.CodeWorkerLost && c.target.maxAttempts() == 1 && !c.target.untyped {
+		e.Message += "; declare it Idempotent if it may run again"
+	}
 	if f.Code == wire.CodeFailed {
 		e.cause = t.n.errors.cause(f, t.n.cfg.Codec)
 	}

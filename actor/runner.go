@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -132,6 +133,9 @@ func (ex *execution) answer(out any, err error) (failure string) {
 		return ""
 	}
 	body, ok := out.(rawBody)
+	if ok && ex.awaiter != nil {
+		body = bytes.Clone(body) // the handler may keep and change it
+	}
 	if !ok {
 		if body, err = ex.codec.Marshal(out); err != nil {
 			ex.fail(wire.CodeFailed, wire.ExecutedYes, "the result does not encode: "+err.Error())

@@ -53,17 +53,17 @@ func (n *Node) prepare(servables []Servable) ([]*service, error) {
 	phase := n.phase
 	n.mu.Unlock()
 	if phase != phaseRunning {
-		return nil, fmt.Errorf("%w: start another to serve", phase.err())
+		return nil, fmt.Errorf("node %s: %w: start another", n.id, phase.err())
 	}
 	n.worker.mu.Lock()
 	defer n.worker.mu.Unlock()
 	services := make([]*service, 0, len(servables))
 	seen := make(map[string]bool, len(servables))
 	for i, s := range servables {
-		if s == nil {
+		impl := implementationOf(s)
+		if impl == nil {
 			return nil, fmt.Errorf("servable %d is nil: a task is served with its function, task.With(fn)", i)
 		}
-		impl := s.implementation()
 		if impl.err != nil {
 			return nil, impl.err
 		}
@@ -115,10 +115,7 @@ func (n *Node) Request(ctx context.Context, name string, body []byte, opts ...Ca
 
 // untyped is a target of bytes.
 func untyped(name string) *Target {
-	t := &Target{name: name, untyped: true, err: wire.CheckName(name)}
-	if t.err != nil {
-		t.err = fmt.Errorf("%w: %w", ErrBadName, t.err)
-	}
+	t := &Target{name: name, untyped: true, nameErr: wire.CheckName(name)}
 	t.decoded = func(c *call) (any, error) { return result(c.resultBytes()) }
 	return t
 }

@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,7 +47,7 @@ func Limit(n int) ServeOption {
 	return func(i *implementation) {
 		i.limit = n
 		if n <= 0 {
-			i.err = fmt.Errorf("Limit(%d): want 1 or more", n)
+			i.err = errors.Join(i.err, fmt.Errorf("task %q: %w: Limit(%d): want 1 or more", i.name, ErrBadOption, n))
 		}
 	}
 }
@@ -54,11 +55,11 @@ func Limit(n int) ServeOption {
 // Implement joins a target and the function that carries it out. It is what
 // package atask builds on.
 func Implement[In, Out any](t *Target, fn func(context.Context, In) (Out, error), opts ...ServeOption) Servable {
+	t = declared(t)
 	i := &implementation{
 		name: t.name,
 		in:   t.in,
 		out:  t.out,
-		err:  t.err,
 		direct: func(ex *execution) (any, error) {
 			in, err := inputOf[In](ex)
 			if err != nil {
@@ -75,8 +76,11 @@ func Implement[In, Out any](t *Target, fn func(context.Context, In) (Out, error)
 			return result(fn(ctx, v))
 		},
 	}
+	if code, err := t.fault(); err != nil {
+		i.err = fmt.Errorf("task %q: %w: %w", t.name, sentinel(code), err)
+	}
 	if fn == nil {
-		i.err = fmt.Errorf("task %q has no function", t.name)
+		i.err = errors.Join(i.err, fmt.Errorf("task %q has no function: give With one", t.name))
 	}
 	return i.with(opts)
 }
@@ -88,7 +92,6 @@ func Handle(name string, h func(ctx context.Context, body []byte) ([]byte, error
 	i := &implementation{
 		name:    name,
 		untyped: true,
-		err:     wire.CheckName(name),
 		direct: func(ex *execution) (any, error) {
 			in, err := ex.input()
 			if err != nil {
@@ -105,19 +108,33 @@ func Handle(name string, h func(ctx context.Context, body []byte) ([]byte, error
 			return result(h(ctx, body))
 		},
 	}
-	if i.err != nil {
-		i.err = fmt.Errorf("%w: %w", ErrBadName, i.err)
-	} else if h == nil {
-		i.err = fmt.Errorf("handler %q is nil", name)
+	if err := wire.CheckName(name); err != nil {
+		i.err = fmt.Errorf("task %q: %w: %w", name, ErrBadName, err)
+	}
+	if h == nil {
+		i.err = errors.Join(i.err, fmt.Errorf("task %q has no function: give Handle one", name))
 	}
 	return i.with(opts)
 }
 
 func (i *implementation) with(opts []ServeOption) *implementation {
 	for _, o := range opts {
-		o(i)
+		if o != nil {
+			o(i)
+		}
 	}
 	return i
+}
+
+// implementationOf returns what is to be served; nil when there is nothing in
+// s, which may be a struct that embeds a Servable and has none.
+func implementationOf(s Servable) (i *implementation) {
+	defer func() {
+		if recover() != nil {
+			i = nil
+		}
+	}()
+	return s.implementation()
 }
 
 // result boxes a handler's result.
@@ -131,6 +148,9 @@ type badInput struct{ error }
 
 func (e badInput) Unwrap() error { return e.error }
 
+// declareAlike is what to do about a value of another type.
+const declareAlike = "declare the task alike on both sides"
+
 // inputOf returns the typed input of a call. Nothing at all is the zero value.
 func inputOf[In any](ex *execution) (in In, err error) {
 	if v, ok := ex.in.(In); ok {
@@ -141,7 +161,7 @@ func inputOf[In any](ex *execution) (in In, err error) {
 		err = ex.codec.Unmarshal(body, &in)
 	}
 	if err != nil {
-		return in, badInput{err}
+		return in, badInput{fmt.Errorf("the input is not what the task takes: %w: %s", err, declareAlike)}
 	}
 	return in, nil
 }
@@ -154,8 +174,8 @@ type service struct {
 	sub   transport.Subscription
 
 	// Guarded by worker.mu.
-	running int  // calls that count against the limit
-	blocked fifo // calls that wait for it
+	running int     // calls that count against the limit
+	blocked mailbox // calls that wait for it
 	stats   serviceStats
 }
 

@@ -6,16 +6,18 @@ import (
 	"time"
 )
 
-// sweeper is the one goroutine that ends what is overdue on a node. It sleeps
-// until the earliest alarm.
+// sweeper is the one goroutine that rings the alarms of a wheel. It sleeps
+// until the earliest. A node has two: the calls it awaits end in time also when
+// what it executes is stuck in a transport that takes nothing.
 type sweeper struct {
-	n     *Node
+	sweep func(now instant) (next instant) // rings what is due; says when to come back, never for never
+	clock clock
 	armed atomic.Int64 // when it wakes next
 	wake  chan struct{}
 }
 
-func newSweeper(n *Node) *sweeper {
-	s := &sweeper{n: n, wake: make(chan struct{}, 1)}
+func newSweeper(c clock, sweep func(instant) instant) *sweeper {
+	s := &sweeper{sweep: sweep, clock: c, wake: make(chan struct{}, 1)}
 	s.armed.Store(math.MaxInt64)
 	return s
 }
@@ -36,14 +38,14 @@ func (s *sweeper) rearm(at instant) {
 // that makes one short call after the other would wake the sweeper for each.
 const activeNap = 16 * time.Millisecond
 
-// run sweeps until the node stops.
-func (s *sweeper) run() {
+// run sweeps until stop is closed.
+func (s *sweeper) run(stop <-chan struct{}) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		active := true
 		select {
-		case <-s.n.stop:
+		case <-stop:
 			return
 		case <-s.wake:
 		case <-timer.C:
@@ -51,8 +53,8 @@ func (s *sweeper) run() {
 		}
 		// Alarms that are set from here on must wake us again.
 		s.armed.Store(math.MaxInt64)
-		now := s.n.clock.now()
-		next := earliest(s.n.calls.sweep(now), s.n.worker.sweep(now))
+		now := s.clock.now()
+		next := s.sweep(now)
 		if active {
 			next = earliest(next, now.add(activeNap))
 		}
@@ -61,7 +63,7 @@ func (s *sweeper) run() {
 			continue
 		}
 		s.lower(next)
-		timer.Reset(next.sub(s.n.clock.now()))
+		timer.Reset(next.sub(s.clock.now()))
 	}
 }
 

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,17 +25,18 @@ type Target struct {
 	retry      *RetryPolicy
 	in, out    *plainType               // nil where values must pass the codec
 	decoded    func(*call) (any, error) // the result of a call as an Out, for middleware
-	err        error                    // what is wrong with the declaration
+	nameErr    error                    // what is wrong with the name …
+	optionErr  error                    // … and with the options
 }
 
 // NewTarget declares a target that takes an In and returns an Out. It never
 // fails: a name that does not fit is reported by whoever serves or calls it.
 func NewTarget[In, Out any](name string, opts ...TargetOption) *Target {
 	t := &Target{
-		name: name,
-		in:   plainTypeOf(reflect.TypeFor[In]()),
-		out:  plainTypeOf(reflect.TypeFor[Out]()),
-		err:  wire.CheckName(name),
+		name:    name,
+		in:      plainTypeOf(reflect.TypeFor[In]()),
+		out:     plainTypeOf(reflect.TypeFor[Out]()),
+		nameErr: wire.CheckName(name),
 		decoded: func(c *call) (any, error) {
 			if c.out != nil {
 				if v, ok := c.out.(Out); ok {
@@ -47,16 +49,41 @@ func NewTarget[In, Out any](name string, opts ...TargetOption) *Target {
 		},
 	}
 	for _, o := range opts {
-		o(t)
-	}
-	if t.err != nil {
-		t.err = fmt.Errorf("%w: %w", ErrBadName, t.err)
+		if o != nil {
+			o(t)
+		}
 	}
 	return t
 }
 
 // Name returns the name that the target was declared with.
-func (t *Target) Name() string { return t.name }
+func (t *Target) Name() string { return declared(t).name }
+
+// declared returns t, or in place of nil, which is what the zero value of a
+// task holds, a target that says what is missing.
+func declared(t *Target) *Target {
+	if t == nil {
+		return &Target{nameErr: errors.New("the zero value of a task has none: make it with Declare or Define")}
+	}
+	return t
+}
+
+// fault says what is wrong with the declaration, and under which code; nil
+// when nothing is.
+func (t *Target) fault() (code string, err error) {
+	if t.nameErr != nil {
+		return codeBadName, t.nameErr
+	}
+	return codeBadOption, t.optionErr
+}
+
+// join joins two errors, either of which may be nil, on one line.
+func join(a, b error) error {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return fmt.Errorf("%w; %w", a, b)
+}
 
 // TargetOption is an option of a declaration.
 type TargetOption func(*Target)
@@ -66,7 +93,7 @@ type TargetOption func(*Target)
 func InNamespace(role string) TargetOption {
 	return func(t *Target) {
 		t.role = role
-		t.err = errors.Join(t.err, wire.CheckToken("namespace role", role))
+		t.optionErr = join(t.optionErr, wire.CheckToken("InNamespace: role", role))
 	}
 }
 
@@ -76,7 +103,7 @@ func Timeout(d time.Duration) TargetOption {
 	return func(t *Target) {
 		t.timeout = d
 		if d <= 0 {
-			t.err = errors.Join(t.err, fmt.Errorf("timeout of %v: want more than 0", d))
+			t.optionErr = join(t.optionErr, fmt.Errorf("Timeout(%v): want more than 0", d))
 		}
 	}
 }
@@ -93,7 +120,7 @@ func Retry(p RetryPolicy) TargetOption {
 	return func(t *Target) {
 		t.rerunnable = true
 		t.retry = &p
-		t.err = errors.Join(t.err, p.check())
+		t.optionErr = join(t.optionErr, p.check())
 	}
 }
 
@@ -116,8 +143,10 @@ func (p *RetryPolicy) check() error {
 	switch {
 	case p.MaxAttempts < 1:
 		return fmt.Errorf("RetryPolicy.MaxAttempts is %d: want 1 or more", p.MaxAttempts)
-	case p.Initial < 0 || p.Max < 0:
-		return fmt.Errorf("RetryPolicy waits %v to %v: want 0 or more", p.Initial, p.Max)
+	case p.Initial < 0:
+		return fmt.Errorf("RetryPolicy.Initial is %v: want 0 or more", p.Initial)
+	case p.Max < 0:
+		return fmt.Errorf("RetryPolicy.Max is %v: want 0 or more", p.Max)
 	case !(p.Multiplier >= 1):
 		return fmt.Errorf("RetryPolicy.Multiplier is %v: want 1 or more", p.Multiplier)
 	case !(p.Jitter >= 0 && p.Jitter <= 1):
@@ -173,7 +202,7 @@ func CallTimeout(d time.Duration) CallOption {
 	return func(o *callOptions) {
 		o.timeout = d
 		if d <= 0 {
-			o.err = errors.Join(o.err, fmt.Errorf("CallTimeout(%v): want more than 0", d))
+			o.err = join(o.err, fmt.Errorf("CallTimeout(%v): want more than 0", d))
 		}
 	}
 }
@@ -188,7 +217,7 @@ func InFlight(n int) CallOption {
 	return func(o *callOptions) {
 		o.inFlight = n
 		if n <= 0 {
-			o.err = errors.Join(o.err, fmt.Errorf("InFlight(%d): want 1 or more", n))
+			o.err = join(o.err, fmt.Errorf("InFlight(%d): want 1 or more", n))
 		}
 	}
 }
@@ -206,13 +235,19 @@ func Meta(key, value string) CallOption {
 	return func(o *callOptions) { o.meta = o.meta.with(key, value) }
 }
 
-// MapInFlight returns what InFlight amounts to among opts, for package atask.
-func MapInFlight(opts []CallOption) (int, error) {
+// MapInFlight returns what InFlight amounts to among the options of calls of t,
+// for package atask.
+func MapInFlight(t *Target, opts []CallOption) (int, error) {
 	o := callOptions{inFlight: 256}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
-	return o.inFlight, o.err
+	if o.err != nil {
+		return 0, &Error{Code: codeBadOption, Name: t.Name(), Executed: ExecutedNo, Message: o.err.Error()}
+	}
+	return o.inFlight, nil
 }
 
 // metadata are the entries that travel down the tree of calls. It is never

@@ -48,7 +48,7 @@ func (h *thaw) armLocked(now instant) {
 		at = earliest(at, h.until)
 	}
 	h.w.wheel.set(&h.alarm, at, now)
-	h.w.n.sweeper.rearm(at)
+	h.w.sweeper.rearm(at)
 }
 
 // suspiciousLocked says whether a call that arrives now is asked about.
@@ -74,7 +74,7 @@ func (h *thaw) noticeLocked(now instant) {
 		w.suspectLocked(ex)
 	}
 	for _, s := range w.services {
-		for ex := s.blocked.head; ex != nil; ex = s.blocked.head {
+		for ex := s.blocked.oldest.head; ex != nil; ex = s.blocked.oldest.head {
 			w.unblockLocked(ex)
 			w.suspectLocked(ex)
 		}

@@ -39,6 +39,10 @@ func (n *Node) private(m *transport.Message) {
 		reply, body := m.Reply, slices.Clone(m.Data)
 		n.spawn(func() { n.answerJSON(reply, n.inspect(verb, body)) })
 	case wire.VerbDrain:
+		if toAll {
+			n.dropped(m.Subject, "a drain for all nodes: a slip would stop a whole namespace")
+			return
+		}
 		n.answerJSON(m.Reply, drainAnswer{Node: n.id, State: "draining"})
 		go n.drainWithin("Config.DrainTimeout", n.cfg.DrainTimeout) // waits for this very goroutine; Done tells when it is over
 	default:
@@ -61,12 +65,13 @@ func (n *Node) directCall(task string, m *transport.Message) {
 		w.receive(s, m)
 		return
 	}
+	header, body := f.Encode()
 	if _, _, native := wire.ParseAddress(n.cfg.Namespace, m.Reply); native {
-		header, body := f.Encode()
 		n.reply(m.Reply+wire.SuffixError, header, body)
 	} else if n.isForeign(m.Reply) {
-		header, body := f.Encode()
 		n.reply(m.Reply, header, body)
+	} else {
+		n.dropped(m.Subject, "a call with a return address that is neither ours nor a client's inbox")
 	}
 }
 

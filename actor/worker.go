@@ -1,8 +1,8 @@
 package actor
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -31,6 +31,7 @@ type worker struct {
 	callers  map[string]*caller
 	idle     []*runner
 	wheel    wheel
+	sweeper  *sweeper
 	draining bool // calls of our own stay here, since we have left the queue groups
 	refusing bool // calls of others are sent elsewhere
 	closed   bool
@@ -53,6 +54,7 @@ func newWorker(n *Node) *worker {
 		callers:  make(map[string]*caller),
 	}
 	w.thaw.init(w)
+	w.sweeper = newSweeper(n.clock, w.sweep)
 	return w
 }
 
@@ -74,29 +76,30 @@ func (w *worker) tryLocal(c *call) bool {
 	w.mu.Unlock()
 
 	ex, err := w.localExecution(c, s)
-	if err != nil || !w.n.calls.settle(c, ex) {
-		if !queue {
-			w.mu.Lock()
-			w.giveBackLocked(s, int(c.depth))
-			w.fillLocked()
-			w.mu.Unlock()
-		}
-		if err != nil {
-			w.n.calls.abandon(c, err)
-		}
-		return true
-	}
 	w.mu.Lock()
-	w.enterLocked(ex)
-	if queue {
+	closed := w.closed
+	// Settled and entered in one: who cancels the call finds it in hand.
+	here := err == nil && !closed && w.n.calls.settle(c, ex)
+	switch {
+	case here && queue:
+		w.enterLocked(ex)
 		w.queueLocked(ex)
 		w.fillLocked() // a slot may have become free meanwhile
-	} else {
+	case here:
+		w.enterLocked(ex)
 		ex.holds, ex.state, ex.started = true, running, ex.arrived
 		w.dispatchLocked(ex)
+	case !queue:
+		w.giveBackLocked(s, int(c.depth))
+		w.fillLocked()
 	}
 	w.mu.Unlock()
-	if c.tell {
+	switch {
+	case err != nil:
+		w.n.calls.abandon(c, err)
+	case closed:
+		return false // the call ends where it would be sent
+	case here && c.tell:
 		w.n.calls.settleLocal(c, nil, nil, nil)
 	}
 	return true
@@ -115,9 +118,10 @@ func (w *worker) localExecution(c *call, s *service) (*execution, *Error) {
 			errors.As(err, &e)
 			return nil, e
 		}
-		if limit > 0 && len(c.body) > limit {
-			return nil, c.failure(wire.CodeTooLarge, wire.ExecutedNo, tooLargeMessage("input", len(c.body), limit))
-		}
+	}
+	body := c.body
+	if c.target.untyped {
+		body = bytes.Clone(body) // the caller's own, which the handler may change
 	}
 	ex := &execution{
 		w: w, service: s,
@@ -128,7 +132,7 @@ func (w *worker) localExecution(c *call, s *service) (*execution, *Error) {
 		attempt: int(c.attempt),
 		size:    len(c.body),
 		in:      c.in,
-		body:    c.body,
+		body:    body,
 		codec:   w.n.cfg.Codec,
 		arrived: w.n.clock.now(), deadline: c.handlerDeadline(),
 	}
@@ -142,11 +146,6 @@ func (w *worker) localExecution(c *call, s *service) (*execution, *Error) {
 		ex.meta = metaOf(c.header)
 	}
 	return ex, nil
-}
-
-// tooLargeMessage says what is too large and what to do.
-func tooLargeMessage(what string, size, limit int) string {
-	return fmt.Sprintf("the %s has %d bytes, the broker carries %d in a message: send a reference to it, or raise the broker's limit", what, size, limit)
 }
 
 // enterLocked counts an execution as in hand.
@@ -217,14 +216,14 @@ func (w *worker) withdrawLocked(ex *execution) {
 // blockLocked lets an execution wait for its task's limit.
 func (w *worker) blockLocked(ex *execution) {
 	ex.blocked = true
-	ex.service.blocked.push(ex, byAge)
+	ex.service.blocked.push(ex)
 	w.blocked++
 	w.aside += ex.size
 }
 
 func (w *worker) unblockLocked(ex *execution) {
 	ex.blocked = false
-	ex.service.blocked.remove(ex, byAge)
+	ex.service.blocked.remove(ex)
 	w.blocked--
 	w.aside -= ex.size
 }
@@ -245,7 +244,8 @@ func (w *worker) clearLocked(ex *execution) {
 // readmitLocked lets the next call of a task with a limit wait in the mailbox
 // again, if there is room for it.
 func (w *worker) readmitLocked(s *service) {
-	if ex := s.blocked.head; ex != nil && !s.full() {
+	if s.blocked.count > 0 && !s.full() {
+		ex := s.blocked.turn(w.fairLocked())
 		w.unblockLocked(ex)
 		w.box.push(ex)
 	}
@@ -268,15 +268,14 @@ func (w *worker) overfullLocked() bool {
 	return n > w.n.cfg.Mailbox || n > 1 && w.box.bytes+w.aside > w.n.cfg.MailboxBytes
 }
 
-// shallowestLocked returns the execution to refuse when too much waits. Of those
-// that wait for their task's limit only each task's newest is looked at.
+// shallowestLocked returns the execution to refuse when too much waits.
 func (w *worker) shallowestLocked() *execution {
 	victim := w.box.shallowest()
 	if w.blocked == 0 {
 		return victim
 	}
 	for _, s := range w.services {
-		if ex := s.blocked.tail; ex != nil && (victim == nil || ex.depth < victim.depth) {
+		if ex := s.blocked.shallowest(); ex != nil && (victim == nil || ex.depth < victim.depth) {
 			victim = ex
 		}
 	}
@@ -389,7 +388,7 @@ func (w *worker) finish(ex *execution, failure string) (next *execution) {
 // armLocked sets when an execution is looked at next.
 func (w *worker) armLocked(ex *execution, at, now instant) {
 	w.wheel.set(&ex.alarm, at, now)
-	w.n.sweeper.rearm(at)
+	w.sweeper.rearm(at)
 }
 
 // ring looks at an execution whose alarm went off: it has taken long enough

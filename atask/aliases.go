@@ -60,6 +60,7 @@ var (
 	ErrNoLink       = actor.ErrNoLink
 	ErrClosed       = actor.ErrClosed
 	ErrBadName      = actor.ErrBadName
+	ErrBadOption    = actor.ErrBadOption
 	ErrDuplicate    = actor.ErrDuplicate
 )
 

@@ -54,7 +54,7 @@ func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 		errs[i] = r.Err
 	}
 	if len(fs) == 0 {
-		return zero, errors.New("atask.First: no futures to wait for")
+		return zero, errors.New("atask: wait for the first of no futures: give it one at least")
 	}
 	return zero, errors.Join(errs...)
 }
@@ -137,9 +137,9 @@ func bFirst(ctx context.Context, a, b <-chan struct{}) bool {
 // the inputs. At most InFlight(n) calls are under way at once. The first error
 // cancels the rest and is returned, with the index of its input.
 func (t *Task[In, Out]) Map(ctx context.Context, ins []In, opts ...CallOption) ([]Out, error) {
-	bound, err := actor.MapInFlight(opts)
+	bound, err := actor.MapInFlight(t.target, opts)
 	if err != nil {
-		return nil, fmt.Errorf("map task %q: %w", t.Name(), err)
+		return nil, err
 	}
 	futures := make([]*Future[Out], len(ins))
 	outs := make([]Out, len(ins))
@@ -159,7 +159,7 @@ func (t *Task[In, Out]) Map(ctx context.Context, ins []In, opts ...CallOption) (
 		r := outcome(ctx, futures[i])
 		if r.Err != nil {
 			cancelAll(futures[:started])
-			return nil, fmt.Errorf("input %d: %w", i, r.Err)
+			return nil, fmt.Errorf("map input %d: %w", i, r.Err)
 		}
 		outs[i] = r.Value
 		if started < len(ins) {
@@ -169,7 +169,7 @@ func (t *Task[In, Out]) Map(ctx context.Context, ins []In, opts ...CallOption) (
 	return outs, nil
 }
 
-var errNilFuture = errors.New("atask: a future is nil")
+var errNilFuture = errors.New("atask: wait for a future that is nil: start its call first")
 
 func outcome[T any](ctx context.Context, f *Future[T]) Result[T] {
 	if f == nil {

@@ -53,7 +53,7 @@ func checkSame(distributed, sequential Report, w io.Writer) error {
 	if !bytes.Equal(d.Bytes(), s.Bytes()) {
 		return fmt.Errorf("the workers' report is not that of one process: %s", difference(d.String(), s.String()))
 	}
-	_, err := fmt.Fprintf(w, "one process agrees: %s bytes of report, of all %s packages, are the same\n",
+	_, err := fmt.Fprintf(w, "\none process agrees: %s bytes of report, of all %s packages, are the same\n",
 		group(d.Len()), group(len(distributed.Packages)))
 	return err
 }

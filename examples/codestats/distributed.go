@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/atasks-io/atasks/actor"
@@ -29,12 +32,12 @@ type outcome struct {
 // one call.
 func distributed(ctx context.Context, root string, files int, o options, s *screen) (result outcome, err error) {
 	l := logs{s, o.verbose}
-	srv, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0", NoJetStream: true, MaxPayload: maxResult})
+	srv, address, err := startServer()
 	if err != nil {
 		return outcome{}, err
 	}
 	defer func() { err = errors.Join(err, shutdown(ctx, srv)) }()
-	f, err := startFleet(ctx, srv.URL(), o.workers, l)
+	f, err := startFleet(ctx, address, o.workers, l)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -52,6 +55,19 @@ func distributed(ctx context.Context, root string, files int, o options, s *scre
 	s.show(p.line)
 	defer s.show(nil)
 	return f.count(ctx, node, root, p, o.kill)
+}
+
+// startServer starts a server for this program alone, and returns the URL for
+// its workers. Other users of the machine find the port, and no password.
+func startServer() (srv *embedded.Server, address string, err error) {
+	auth := embedded.Auth{User: "codestats", Password: rand.Text()}
+	srv, err = embedded.Start(embedded.Config{Listen: "127.0.0.1:0", Auth: auth, NoJetStream: true, MaxPayload: maxResult})
+	if err != nil {
+		return nil, "", err
+	}
+	_, host, _ := strings.Cut(srv.URL(), "://")
+	at := url.URL{Scheme: "nats", User: url.UserPassword(auth.User, auth.Password), Host: host}
+	return srv, at.String(), nil
 }
 
 func shutdown(ctx context.Context, srv *embedded.Server) error {

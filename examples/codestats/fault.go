@@ -51,7 +51,11 @@ func (f *fleet) strike(ctx context.Context, node *actor.Node, p *progress, over 
 		if hit := f.aim(calls); hit.victim != nil {
 			hit.done, hit.total = int(p.done.Load()), p.files
 			p.log.Info("killing a worker", "worker", hit.victim.number, "calls", hit.calls())
-			return hit, hit.victim.kill()
+			if err := hit.victim.kill(); err != nil {
+				return fault{}, fmt.Errorf("kill worker %d: %w", hit.victim.number, err)
+			}
+			p.killed.Store(int64(hit.victim.number))
+			return hit, nil
 		}
 	}
 }

@@ -31,8 +31,7 @@ type process struct {
 	node   string // the name of its node
 	cmd    *exec.Cmd
 	ready  chan string   // receives node
-	ended  chan struct{} // closed when the process has ended
-	err    error         // how it ended; written before ended is closed
+	ended  chan struct{} // closed when the process has ended; cmd.ProcessState tells how
 }
 
 // startFleet starts n workers on the server at url and returns when all serve.
@@ -112,7 +111,7 @@ func (p *process) watch(output io.Reader) {
 		}
 	}
 	_, _ = io.Copy(io.Discard, output) // Wait must come after the last read
-	p.err = p.cmd.Wait()
+	_ = p.cmd.Wait()                   // what it says is in p.cmd.ProcessState
 }
 
 func (p *process) awaitReady(ctx context.Context) error {

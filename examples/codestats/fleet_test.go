@@ -9,14 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/atasks-io/atasks/actor"
-	"github.com/atasks-io/atasks/embedded"
 )
 
 // fleetOnServer starts a server and n workers on it, and a node that calls
 // them.
 func fleetOnServer(t *testing.T, n int) (*fleet, *actor.Node) {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0", NoJetStream: true})
+	srv, address, err := startServer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +24,7 @@ func fleetOnServer(t *testing.T, n int) (*fleet, *actor.Node) {
 			t.Errorf("Shutdown() = %v", err)
 		}
 	})
-	f, err := startFleet(t.Context(), srv.URL(), n, logs{stderr: t.Output(), verbose: true})
+	f, err := startFleet(t.Context(), address, n, logs{stderr: t.Output(), verbose: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -279,8 +280,19 @@ func TestWorkerFails(t *testing.T) {
 	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "codestats: worker 7: ") {
 		t.Errorf("worker without a server = %v and %q, want to hear from worker 7", err, stderr.String())
 	}
-	var silent io.Reader = strings.NewReader("")
-	if err := work(t.Context(), func(string) string { return "nats://127.0.0.1:1" }, silent, io.Discard, io.Discard); err != nil {
+}
+
+// TestWorkerWithoutParent takes the parent away before there is a connection:
+// the server says nothing.
+func TestWorkerWithoutParent(t *testing.T) {
+	t.Parallel()
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	address := func(string) string { return "nats://" + silent.Addr().String() }
+	if err := work(t.Context(), address, strings.NewReader(""), io.Discard, io.Discard); err != nil {
 		t.Errorf("work() with an input that has ended = %v, want nil", err)
 	}
 }

@@ -16,6 +16,7 @@ type progress struct {
 	begun  time.Time
 	done   atomic.Int64  // files that are counted
 	half   chan struct{} // closed when half of them are
+	killed atomic.Int64  // the number of the worker that was; 0 for none
 	tenths int           // that have been logged; of report only
 }
 
@@ -38,5 +39,9 @@ func (p *progress) report(r atask.ProgressReport) {
 // line says how far it is, for a person who waits.
 func (p *progress) line() string {
 	done := int(p.done.Load())
-	return fmt.Sprintf("  %s of %s files  %s  %.1f s", group(done), group(p.files), share(done, p.files), time.Since(p.begun).Seconds())
+	line := fmt.Sprintf("  %s of %s files  %s  %.1f s", group(done), group(p.files), share(done, p.files), time.Since(p.begun).Seconds())
+	if n := p.killed.Load(); n != 0 {
+		line += fmt.Sprintf("  worker %d killed", n)
+	}
+	return line
 }

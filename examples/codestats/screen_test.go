@@ -20,8 +20,8 @@ func TestScreenOnATerminal(t *testing.T) {
 		s := newScreen(&b, true)
 		n := 0
 		s.show(func() string { n++; return fmt.Sprint("line ", n) })
-		fmt.Fprintln(s, "a log line")
-		time.Sleep(refresh + refresh/2) // in virtual time
+		writeLine(t, s)
+		<-time.After(refresh + refresh/2)
 		synctest.Wait()
 		s.show(nil)
 		if want := "line 1" + erase + "a log line\nline 2" + erase + "line 3" + erase; b.String() != want {
@@ -36,12 +36,19 @@ func TestScreenOnATerminal(t *testing.T) {
 	})
 }
 
+func writeLine(t *testing.T, s *screen) {
+	t.Helper()
+	if _, err := io.WriteString(s, "a log line\n"); err != nil {
+		t.Errorf("Write() = %v, want nil", err)
+	}
+}
+
 func TestScreenElsewhere(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	s := newScreen(&b, false)
 	s.show(func() string { return "line" })
-	fmt.Fprintln(s, "a log line")
+	writeLine(t, s)
 	s.show(nil)
 	s.close()
 	if b.String() != "a log line\n" {
@@ -84,7 +91,8 @@ func TestProgressLine(t *testing.T) {
 			t.Errorf("half way after %d of 2000 files = %v, want %v", tt.done, half, tt.half)
 		}
 	}
-	if got := p.line(); !strings.HasPrefix(got, "  2,000 of 2,000 files  100.0%  ") {
-		t.Errorf("line() = %q, want 2,000 of 2,000 files", got)
+	p.killed.Store(3)
+	if got := p.line(); !strings.HasPrefix(got, "  2,000 of 2,000 files  100.0%  ") || !strings.HasSuffix(got, " s  worker 3 killed") {
+		t.Errorf("line() = %q, want 2,000 of 2,000 files and that worker 3 was killed", got)
 	}
 }

@@ -27,30 +27,33 @@ const readyPrefix = "ready "
 // has in hand: by then nobody waits for it.
 const workerDrain = time.Second
 
-// errStop is why a worker ends in good order.
-var errStop = errors.New("the parent process has closed the input, or has ended")
-
 // work is the worker process: it serves the tasks until ctx or the input
 // ends. The parent holds the other end of the input, and the system closes it
 // when the parent is gone, however it went: no worker is left behind.
 func work(ctx context.Context, getenv func(string) string, input io.Reader, output, stderr io.Writer) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	go func() { // ends with the process
 		_, _ = io.Copy(io.Discard, input)
-		stop(errStop)
+		stop()
 	}()
-	node, err := startWorker(ctx, getenv, stderr)
-	if err == nil {
-		_, err = fmt.Fprintln(output, readyPrefix+node.ID())
-	}
-	if err == nil {
-		err = node.Run(ctx)
-	}
-	if ctx.Err() != nil && !errors.Is(err, actor.ErrStuck) {
+	err := serve(ctx, getenv, output, stderr)
+	if err == nil || ctx.Err() != nil && !errors.Is(err, actor.ErrStuck) {
 		return nil // told to stop; what it had in hand is of no use any more
 	}
 	return fmt.Errorf("worker %s: %w", getenv(numberVariable), err)
+}
+
+// serve serves the tasks until ctx ends.
+func serve(ctx context.Context, getenv func(string) string, output, stderr io.Writer) error {
+	node, err := startWorker(ctx, getenv, stderr)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(output, readyPrefix+node.ID()); err != nil {
+		return errors.Join(err, node.Close())
+	}
+	return node.Run(ctx)
 }
 
 // startWorker connects to the parent's server and serves the tasks.

@@ -243,7 +243,7 @@ func TestDrainSendsElsewhere(t *testing.T) {
 		leaving := start(t, b, actor.Config{}, actor.Handle("count", count), actor.Handle("slow", taking(time.Second)))
 		slow := requesting(t.Context(), leaving, "slow", "in")
 		pass(time.Millisecond)
-		go leaving.Drain(context.Background())
+		draining(leaving)
 		start(t, b, actor.Config{}, actor.Handle("count", count))
 		caller := start(t, b, actor.Config{})
 		pass(time.Millisecond)

@@ -126,6 +126,11 @@ func requesting(ctx context.Context, n *actor.Node, name, body string) <-chan re
 	return done
 }
 
+// draining begins to drain a node.
+func draining(n *actor.Node) {
+	go func() { _ = n.Drain(context.Background()) }() // what comes of it Close tells
+}
+
 // closed says whether a connection is.
 func closed(conn transport.Conn) bool {
 	return errors.Is(conn.Publish(context.Background(), &transport.Message{Subject: "x"}), transport.ErrClosed)

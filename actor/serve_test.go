@@ -147,7 +147,7 @@ func TestServeTooLate(t *testing.T) {
 		n := start(t, loopback.New(), actor.Config{}, actor.Handle("slow", taking(time.Second)))
 		done := requesting(t.Context(), n, "slow", "in")
 		pass(time.Millisecond)
-		go n.Drain(context.Background())
+		draining(n)
 		pass(time.Millisecond)
 		if err := n.Serve(actor.Handle("late", echo)); !errors.Is(err, actor.ErrDraining) {
 			t.Errorf("Serve() while draining = %v, want ErrDraining", err)

@@ -46,7 +46,8 @@ func TestInfoVerb(t *testing.T) {
 			}))
 		caller := start(t, b, actor.Config{})
 		for range 3 {
-			caller.Request(t.Context(), "a", nil)
+			_, err := caller.Request(t.Context(), "a", nil)
+			is(t, "Request()", err, err)
 		}
 		done := requesting(t.Context(), caller, "b", "")
 		synctest.Wait()

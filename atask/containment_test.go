@@ -51,6 +51,8 @@ type withChannel struct {
 	C chan int
 }
 
+func noMap() map[string]int { return nil }
+
 // bad returns a task whose handler misbehaves, and a call of it.
 func bad[In, Out any](fn func(context.Context, In) (Out, error)) (atask.Servable, func(context.Context) error) {
 	task := atask.Declare[In, Out]("bad")
@@ -89,8 +91,7 @@ func TestContainment(t *testing.T) {
 		},
 		"nil map": {
 			task: pack(bad(func(context.Context, int) (int, error) {
-				var m map[string]int
-				m["a"] = 1
+				noMap()["a"] = 1
 				return 0, nil
 			})),
 			want: atask.ErrPanicked, text: "nil map",

@@ -286,7 +286,7 @@ var mistakes = []mistake{
 		return called(work, "in", actor.Config{})(t, b)
 	}},
 	{"end: every worker drains", func(t *testing.T, b *loopback.Broker) error {
-		return answered(".err", errorFrame("draining", "no"), "node N is stopping")(t, t.Context(), b)
+		return answered(".err", errorFrame("draining", "no"), "node N is stopping")(t.Context(), t, b)
 	}},
 	{"end: the connection is cut", func(t *testing.T, b *loopback.Broker) error {
 		conn := newFaultyConn(t, b)
@@ -309,7 +309,7 @@ var mistakes = []mistake{
 		return err
 	}},
 	{"end: an error of a later version", func(t *testing.T, b *loopback.Broker) error {
-		return answered(".err", errorFrame("frobbed", "yes"), "what a pity")(t, t.Context(), b)
+		return answered(".err", errorFrame("frobbed", "yes"), "what a pity")(t.Context(), t, b)
 	}},
 
 	{"serve nothing", serves(nil)},
@@ -326,7 +326,7 @@ var mistakes = []mistake{
 	{"serve on a node that drains", on(func(t *testing.T, n *actor.Node) error {
 		f := work.Start(n.Context(context.Background()), "in")
 		defer f.Cancel()
-		go n.Drain(context.Background())
+		draining(n)
 		synctest.Wait()
 		return n.Serve(double.With(doubled))
 	}, work.With(forever))},
@@ -334,7 +334,7 @@ var mistakes = []mistake{
 	{"call on a node that drains", on(func(t *testing.T, n *actor.Node) error {
 		f := work.Start(n.Context(context.Background()), "in")
 		defer f.Cancel()
-		go n.Drain(context.Background())
+		draining(n)
 		synctest.Wait()
 		_, err := work.Await(n.Context(t.Context()), "in")
 		return err
@@ -420,14 +420,13 @@ var mistakes = []mistake{
 // answeredByNobody is the error of a call that somebody takes and forgets.
 func answeredByNobody(t *testing.T, b *loopback.Broker) error {
 	t.Helper()
-	return answered("", nil, "")(t, t.Context(), b)
+	return answered("", nil, "")(t.Context(), t, b)
 }
 
 // TestErrorTexts pins what programs, and with them people, are told. A text
 // says what was attempted, on which name, and what to do where we know it; in
 // lower case, without a full stop.
 func TestErrorTexts(t *testing.T) {
-	t.Parallel()
 	texts := make([]string, len(mistakes))
 	t.Run("mistakes", func(t *testing.T) {
 		for i, m := range mistakes {

@@ -17,6 +17,7 @@ import (
 // TestErrorsTravel: after two hops errors.Is and errors.As find what the first
 // handler returned, and the text is whole.
 func TestErrorsTravel(t *testing.T) {
+	t.Parallel()
 	for _, c := range []codec.Codec{codec.Msgpack, codec.JSON} {
 		t.Run(c.ContentType(), func(t *testing.T) {
 			eachWay(t, func(t *testing.T, start starter) {

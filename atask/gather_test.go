@@ -17,14 +17,17 @@ import (
 // after is done after as many milliseconds as its input says, 13 fails.
 var after = atask.Declare[int, int]("after")
 
-// afters carries out after and counts into ended how its calls end.
-func afters(ended chan<- error) atask.Servable {
+// ending is how a handler's context was when it returned.
+type ending struct{ err error }
+
+// afters carries out after and tells ended how its calls end.
+func afters(ended chan<- ending) atask.Servable {
 	return after.With(func(ctx context.Context, ms int) (int, error) {
 		select {
 		case <-time.After(time.Duration(ms) * time.Millisecond):
 		case <-ctx.Done():
 		}
-		ended <- ctx.Err()
+		ended <- ending{ctx.Err()}
 		if ms == 13 {
 			return 0, errors.New("unlucky")
 		}
@@ -45,10 +48,10 @@ func starting(ctx context.Context) func(ms ...int) []*atask.Future[int] {
 
 // gathering runs a test of what waits for several calls. ended receives how
 // each handler ended.
-func gathering(t *testing.T, test func(t *testing.T, ctx context.Context, begin func(ms ...int) []*atask.Future[int], ended <-chan error)) {
+func gathering(t *testing.T, test func(t *testing.T, ctx context.Context, begin func(ms ...int) []*atask.Future[int], ended <-chan ending)) {
 	t.Helper()
 	eachWay(t, func(t *testing.T, start starter) {
-		ended := make(chan error, 100)
+		ended := make(chan ending, 100)
 		n := start(t, actor.Config{}, afters(ended))
 		ctx := n.Context(t.Context())
 		test(t, ctx, starting(ctx), ended)
@@ -56,17 +59,17 @@ func gathering(t *testing.T, test func(t *testing.T, ctx context.Context, begin 
 }
 
 // cancelled fails the test unless the next handlers that end were cancelled.
-func cancelled(t *testing.T, ended <-chan error, calls int) {
+func cancelled(t *testing.T, ended <-chan ending, calls int) {
 	t.Helper()
 	for range calls {
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("a handler's context when it returned = %v, want context.Canceled", err)
+		if end := <-ended; !errors.Is(end.err, context.Canceled) {
+			t.Errorf("a handler's context when it returned = %v, want context.Canceled", end.err)
 		}
 	}
 }
 
 func TestAll(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], _ <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], _ <-chan ending) {
 		got, err := atask.All(ctx, begin(30, 10, 20)...)
 		if err != nil || !slices.Equal(got, []int{30, 10, 20}) {
 			t.Errorf("All(30, 10, 20) = %v, %v, want these in order", got, err)
@@ -84,7 +87,7 @@ func TestAll(t *testing.T) {
 }
 
 func TestAllFails(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		var got []int
 		var err error
 		fs := begin(60_000, 13, 60_000)
@@ -98,7 +101,7 @@ func TestAllFails(t *testing.T) {
 }
 
 func TestAllEndsWithItsContext(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		brief, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		_, err := atask.All(brief, begin(1, 60_000, 60_000)...)
@@ -109,7 +112,7 @@ func TestAllEndsWithItsContext(t *testing.T) {
 }
 
 func TestSettle(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		brief, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		fs := begin(20, 13, 2000, 10)
@@ -130,13 +133,13 @@ func TestSettle(t *testing.T) {
 			t.Errorf("Settle() = %v, want nothing", got)
 		}
 		for range 4 {
-			equal(t, "the handler's context", <-ended, nil)
+			equal(t, "the handler's context", <-ended, ending{})
 		}
 	})
 }
 
 func TestFirst(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		var got int
 		var err error
 		fs := begin(60_000, 13, 20, 60_000)
@@ -149,7 +152,7 @@ func TestFirst(t *testing.T) {
 }
 
 func TestFirstFails(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		_, err := atask.First(ctx, begin(13, 13, 13)...)
 		if err == nil || strings.Count(err.Error(), "unlucky") != 3 {
 			t.Errorf("First() of three that fail = %v, want all their errors", err)
@@ -175,7 +178,7 @@ func TestFirstFails(t *testing.T) {
 }
 
 func TestAsCompleted(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], _ <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], _ <-chan ending) {
 		var order []int
 		for i, r := range atask.AsCompleted(ctx, append(begin(30, 13, 10, 20), nil)...) {
 			order = append(order, i)
@@ -198,20 +201,20 @@ func TestAsCompleted(t *testing.T) {
 }
 
 func TestAsCompletedLeft(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		fs := begin(10, 500)
 		for range atask.AsCompleted(ctx, fs...) {
 			break
 		}
 		got, err := fs[1].Await(ctx)
 		succeeds(t, "Await() after the loop was left", got, err, 500)
-		equal(t, "the handler's context", <-ended, nil)
-		equal(t, "the handler's context", <-ended, nil)
+		equal(t, "the handler's context", <-ended, ending{})
+		equal(t, "the handler's context", <-ended, ending{})
 	})
 }
 
 func TestAsCompletedEndsWithItsContext(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		brief, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		fs := begin(10, 60_000, 20, 60_000)
@@ -234,10 +237,10 @@ func TestAsCompletedEndsWithItsContext(t *testing.T) {
 
 func TestJoin2(t *testing.T) {
 	eachWay(t, func(t *testing.T, start starter) {
-		ended := make(chan error, 10)
+		ended := make(chan ending, 10)
 		n := start(t, actor.Config{}, afters(ended), work.With(echo), endless.With(func(ctx context.Context, in string) (string, error) {
 			<-ctx.Done()
-			ended <- ctx.Err()
+			ended <- ending{ctx.Err()}
 			return in, ctx.Err()
 		}))
 		ctx := n.Context(t.Context())
@@ -278,7 +281,7 @@ func TestJoin2(t *testing.T) {
 
 // TestGatherNil: a nil future is an error, and no panic.
 func TestGatherNil(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], ended <-chan ending) {
 		_, err := atask.All(ctx, append(begin(60_000), nil)...)
 		if err == nil {
 			t.Error("All(f, nil) = nil, want an error")
@@ -291,7 +294,7 @@ func TestGatherNil(t *testing.T) {
 
 // TestFutureOfManyAwaiters: Await is for any number of goroutines.
 func TestFutureOfManyAwaiters(t *testing.T) {
-	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], _ <-chan error) {
+	gathering(t, func(t *testing.T, ctx context.Context, begin func(...int) []*atask.Future[int], _ <-chan ending) {
 		f := begin(50)[0]
 		done := make(chan struct{})
 		for range 20 {

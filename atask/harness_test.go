@@ -109,6 +109,11 @@ func eachWay(t *testing.T, test func(t *testing.T, start starter)) {
 
 type starter = func(t *testing.T, cfg actor.Config, servables ...atask.Servable) *actor.Node
 
+// draining begins to drain a node.
+func draining(n *actor.Node) {
+	go func() { _ = n.Drain(context.Background()) }() // what comes of it Close tells
+}
+
 // is fails the test unless err is the error of a call that matches want.
 func is(t *testing.T, call string, err, want error) {
 	t.Helper()

@@ -41,7 +41,7 @@ const slack = 100 * time.Millisecond
 // outcome is one way for a call to end.
 type outcome struct {
 	name     string
-	call     func(t *testing.T, ctx context.Context, b *loopback.Broker) error // ctx carries no node yet
+	call     func(ctx context.Context, t *testing.T, b *loopback.Broker) error // ctx carries no node yet
 	code     string                                                            // "" for a result
 	want     error                                                             // what errors.Is finds; nil for none
 	executed actor.Executed
@@ -50,25 +50,25 @@ type outcome struct {
 }
 
 // caller calls work through a new node.
-func caller(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+func caller(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 	t.Helper()
 	_, err := work.Await(start(t, b, actor.Config{}).Context(ctx), "in")
 	return err
 }
 
 // served calls work where fn carries it out.
-func served(fn func(context.Context, string) (string, error)) func(*testing.T, context.Context, *loopback.Broker) error {
-	return func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+func served(fn func(context.Context, string) (string, error)) func(context.Context, *testing.T, *loopback.Broker) error {
+	return func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 		t.Helper()
 		start(t, b, actor.Config{}, work.With(fn))
-		return caller(t, ctx, b)
+		return caller(ctx, t, b)
 	}
 }
 
 // answered calls work where a program without this library answers each call
 // with one frame, or not at all.
-func answered(frame string, header transport.Header, body string) func(*testing.T, context.Context, *loopback.Broker) error {
-	return func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+func answered(frame string, header transport.Header, body string) func(context.Context, *testing.T, *loopback.Broker) error {
+	return func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 		t.Helper()
 		conn := connect(t, b)
 		t.Cleanup(func() { conn.Close() })
@@ -84,7 +84,7 @@ func answered(frame string, header transport.Header, body string) func(*testing.
 		if err != nil {
 			t.Fatalf("Subscribe() = %v", err)
 		}
-		return caller(t, ctx, b)
+		return caller(ctx, t, b)
 	}
 }
 
@@ -93,9 +93,9 @@ func errorFrame(code, executed string) transport.Header {
 	return transport.Header{"At-Error": {code}, "At-Executed": {executed}}
 }
 
-// local makes a call that ends before it could be sent.
-func local(call func(ctx context.Context) error) func(*testing.T, context.Context, *loopback.Broker) error {
-	return func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+// calling calls work through a node that is already there.
+func calling(call func(ctx context.Context) error) func(context.Context, *testing.T, *loopback.Broker) error {
+	return func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 		t.Helper()
 		return call(start(t, b, actor.Config{}).Context(ctx))
 	}
@@ -116,7 +116,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "busy for longer than the caller is patient",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			start(t, b, actor.Config{Slots: 1, InHand: 1}, work.With(forever))
 			f := work.Start(start(t, b, actor.Config{}).Context(t.Context()), "all there is room for")
 			defer f.Cancel()
@@ -135,12 +135,12 @@ var outcomes = []outcome{
 	},
 	{
 		name: "the caller's node drains",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			n := start(t, b, actor.Config{}, work.With(forever))
 			f := work.Start(n.Context(context.Background()), "keeps it from closing")
 			defer f.Cancel()
 			synctest.Wait()
-			go n.Drain(context.Background())
+			draining(n)
 			synctest.Wait()
 			_, err := work.Await(n.Context(ctx), "in")
 			return err
@@ -150,7 +150,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "the connection is cut and stays so",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			conn := newFaultyConn(t, b)
 			n := startOn(t, conn, actor.Config{Patience: time.Second})
 			conn.tell(transport.Cut)
@@ -162,19 +162,19 @@ var outcomes = []outcome{
 	},
 	{
 		name: "the broker goes away for good",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			start(t, b, actor.Config{}, work.With(func(ctx context.Context, in string) (string, error) {
 				go b.Close()
 				return forever(ctx, in)
 			}))
-			return caller(t, ctx, b)
+			return caller(ctx, t, b)
 		},
 		code: "closed", want: atask.ErrClosed, within: 2 * time.Second,
 		executed: actor.ExecutedUnknown,
 	},
 	{
 		name: "the worker dies",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			conn := connect(t, b)
 			startOn(t, conn, actor.Config{}, work.With(func(ctx context.Context, in string) (string, error) {
 				go func() {
@@ -183,14 +183,14 @@ var outcomes = []outcome{
 				}()
 				return forever(ctx, in)
 			}))
-			return caller(t, ctx, b)
+			return caller(ctx, t, b)
 		},
 		code: "worker_lost", want: atask.ErrWorkerLost, within: 1750 * time.Millisecond,
 		executed: actor.ExecutedUnknown,
 	},
 	{
 		name: "the worker freezes",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			conn := newFaultyConn(t, b)
 			startOn(t, conn, actor.Config{}, work.With(func(ctx context.Context, in string) (string, error) {
 				go func() {
@@ -199,7 +199,7 @@ var outcomes = []outcome{
 				}()
 				return forever(ctx, in)
 			}))
-			return caller(t, ctx, b)
+			return caller(ctx, t, b)
 		},
 		code: "worker_lost", want: atask.ErrWorkerLost, within: 4 * time.Second,
 		executed: actor.ExecutedUnknown,
@@ -212,27 +212,27 @@ var outcomes = []outcome{
 	},
 	{
 		name: "cancelled",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(time.Second, cancel)
-			return served(forever)(t, ctx, b)
+			return served(forever)(ctx, t, b)
 		},
 		code: "cancelled", want: context.Canceled, within: time.Second + slack,
 		executed: actor.ExecutedUnknown,
 	},
 	{
 		name: "cancelled before",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
-			return served(echo)(t, ctx, b)
+			return served(echo)(ctx, t, b)
 		},
 		code: "cancelled", want: context.Canceled,
 		executed: actor.ExecutedNo,
 	},
 	{
 		name: "the deadline of the call",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			start(t, b, actor.Config{}, work.With(late))
 			_, err := work.Await(start(t, b, actor.Config{}).Context(ctx), "in", atask.CallTimeout(time.Second))
 			return err
@@ -242,7 +242,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "an input of another type",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			n, _ := actor.NodeFrom(ctx)
 			if err := n.Serve(work.With(echo)); err != nil {
 				return err
@@ -255,7 +255,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "an input that does not encode",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			_, err := work.Await(ctx, "\xff")
 			return err
 		}),
@@ -264,7 +264,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "a result of another type",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			n, _ := actor.NodeFrom(ctx)
 			if err := n.Serve(work.With(echo)); err != nil {
 				return err
@@ -283,7 +283,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "too deep",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			var inner error
 			n := start(t, b, actor.Config{MaxDepth: 2}, work.With(func(ctx context.Context, in string) (string, error) {
 				out, err := work.Await(ctx, in)
@@ -302,7 +302,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "an input that is too large",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			n, _ := actor.NodeFrom(ctx)
 			if err := n.Serve(work.With(echo)); err != nil {
 				return err
@@ -330,7 +330,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "denied",
-		call: func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		call: func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			conn := newFaultyConn(t, b)
 			n := startOn(t, conn, actor.Config{})
 			conn.deny("at.default.task.work")
@@ -342,7 +342,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "the node is closed",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			n, _ := actor.NodeFrom(ctx)
 			if err := n.Close(); err != nil {
 				return err
@@ -355,7 +355,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "no node",
-		call: func(_ *testing.T, ctx context.Context, _ *loopback.Broker) error {
+		call: func(ctx context.Context, _ *testing.T, _ *loopback.Broker) error {
 			_, err := work.Await(ctx, "in")
 			return err
 		},
@@ -364,7 +364,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "no link",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			_, err := atask.Declare[string, string]("work", atask.InNamespace("pricing")).Await(ctx, "in")
 			return err
 		}),
@@ -373,7 +373,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "a bad name",
-		call: local(func(ctx context.Context) error {
+		call: calling(func(ctx context.Context) error {
 			_, err := atask.Declare[string, string]("no such name").Await(ctx, "in")
 			return err
 		}),
@@ -406,7 +406,7 @@ func TestOutcomes(t *testing.T) {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("without a deadline", func(t *testing.T) {
-				virtual(t, func(t *testing.T) { o.check(t, t.Context()) })
+				virtual(t, func(t *testing.T) { o.check(t.Context(), t) })
 			})
 			t.Run("with a deadline", func(t *testing.T) {
 				virtual(t, func(t *testing.T) {
@@ -416,17 +416,17 @@ func TestOutcomes(t *testing.T) {
 					if o.patient {
 						o.code, o.want, o.within = "deadline", context.DeadlineExceeded, time.Minute+slack
 					}
-					o.check(t, ctx)
+					o.check(ctx, t)
 				})
 			})
 		})
 	}
 }
 
-func (o outcome) check(t *testing.T, ctx context.Context) {
+func (o outcome) check(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var err error
-	within(t, "the call", max(o.within, slack), func() { err = o.call(t, ctx, loopback.New()) })
+	within(t, "the call", max(o.within, slack), func() { err = o.call(ctx, t, loopback.New()) })
 	if o.code == "" {
 		if err != nil {
 			t.Errorf("Await() = %v, want a result", err)
@@ -450,27 +450,27 @@ func (o outcome) check(t *testing.T, ctx context.Context) {
 // is over soon after its deadline.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	frozen := func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+	frozen := func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 		conn := newFaultyConn(t, b)
 		startOn(t, conn, actor.Config{}, work.With(echo))
 		conn.freeze(t)
-		return caller(t, ctx, b)
+		return caller(ctx, t, b)
 	}
-	for name, call := range map[string]func(*testing.T, context.Context, *loopback.Broker) error{
+	for name, call := range map[string]func(context.Context, *testing.T, *loopback.Broker) error{
 		"a handler that ignores its context": served(late),
 		"a handler that heeds its context":   served(forever),
 		"a worker that never answers":        answered("", nil, ""),
 		"a worker that is always busy":       answered(".err", errorFrame("busy", "no"), "full"),
 		"a worker that always drains":        answered(".err", errorFrame("draining", "no"), "stopping"),
 		"a worker that is frozen":            frozen,
-		"a connection that is cut": func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		"a connection that is cut": func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			conn := newFaultyConn(t, b)
 			n := startOn(t, conn, actor.Config{})
 			conn.tell(transport.Cut)
 			_, err := work.Await(n.Context(ctx), "in")
 			return err
 		},
-		"middleware that waits": func(t *testing.T, ctx context.Context, b *loopback.Broker) error {
+		"middleware that waits": func(ctx context.Context, t *testing.T, b *loopback.Broker) error {
 			start(t, b, actor.Config{}, work.With(echo))
 			n := start(t, b, actor.Config{OnCall: []atask.Middleware{func(atask.Handler) atask.Handler {
 				return func(ctx context.Context, _ *atask.Call) error {
@@ -488,7 +488,7 @@ func TestDeadlines(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), after)
 					defer cancel()
 					var err error
-					took := within(t, "the call", after+slack, func() { err = call(t, ctx, loopback.New()) })
+					took := within(t, "the call", after+slack, func() { err = call(ctx, t, loopback.New()) })
 					is(t, "Await()", err, context.DeadlineExceeded)
 					if took < after {
 						t.Errorf("the call took %v, want its whole budget of %v", took, after)

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"github.com/atasks-io/atasks/actor"
@@ -79,29 +78,5 @@ func TestOneSlotAWorker(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("%s: Await(%d) = %d, %v, want %d, nil", c.name, c.in, got, err, c.want)
 		}
-	}
-}
-
-// fib(25) is a tree of 242,785 calls. Walked breadth-first it would fill the
-// memory; deeper calls first keep it small.
-func TestDeepTreeStaysSmall(t *testing.T) {
-	t.Parallel()
-	const limit = 500 << 20
-	srv := startServer(t)
-	w := []*process{startWorker(t, srv.URL(), 1), startWorker(t, srv.URL(), 1)}
-	ctx, _ := startCaller(t, srv.URL())
-	got, err := fibTask.Await(ctx, 25)
-	if err != nil || got != 75025 {
-		t.Fatalf("fib(25) = %d, %v, want 75025, nil", got, err)
-	}
-	for _, p := range w {
-		if peak := p.peak(t); peak > limit {
-			t.Errorf("worker %s held %d MiB at its peak, want at most %d", p.node, peak>>20, limit>>20)
-		} else {
-			t.Logf("worker %s held %d MiB at its peak", p.node, peak>>20)
-		}
-	}
-	if peak := peakOf(t, os.Getpid()); peak > limit {
-		t.Errorf("the caller and the server held %d MiB at their peak, want at most %d", peak>>20, limit>>20)
 	}
 }

@@ -46,7 +46,7 @@ func (f *fleet) strike(ctx context.Context, node *actor.Node, p *progress, over 
 	for {
 		calls, err := inHand(ctx, node, over)
 		if err != nil {
-			return fault{}, fmt.Errorf("no worker was killed: %w; count a larger tree", err)
+			return fault{}, fmt.Errorf("no worker was killed: %w", err)
 		}
 		if hit := f.aim(calls); hit.victim != nil {
 			hit.done, hit.total = int(p.done.Load()), p.files
@@ -71,7 +71,7 @@ func inHand(ctx context.Context, node *actor.Node, over <-chan struct{}) ([]acto
 		}
 		select {
 		case <-over:
-			return nil, errors.New("half way only the worker of the root call was known to have calls in hand")
+			return nil, errors.New("from half way to the end, no answer named a worker with calls in hand beside that of the root call")
 		default:
 		}
 		if slices.ContainsFunc(calls, isRoot) {

@@ -155,23 +155,23 @@ func (c *Config) check() error {
 		name  string
 		value int
 	}{
-		{"Slots", c.Slots}, {"Mailbox", c.Mailbox}, {"MailboxBytes", c.MailboxBytes},
-		{"InHand", c.InHand}, {"MaxDepth", c.MaxDepth},
+		{"Config.Slots", c.Slots}, {"Config.Mailbox", c.Mailbox}, {"Config.MailboxBytes", c.MailboxBytes},
+		{"Config.InHand", c.InHand}, {"Config.MaxDepth", c.MaxDepth},
 	} {
 		if f.value < 0 {
-			return fmt.Errorf("Config.%s is %d: want 0 for the default, or more", f.name, f.value)
+			return fmt.Errorf("%s is %d: want 0 for the default, or more", f.name, f.value)
 		}
 	}
 	for _, f := range []struct {
 		name  string
 		value time.Duration
 	}{
-		{"Grace", c.Grace}, {"Patience", c.Patience}, {"PingInterval", c.PingInterval},
-		{"LostAfter", c.LostAfter}, {"CallerLostAfter", c.CallerLostAfter},
-		{"DrainTimeout", c.DrainTimeout}, {"CloseTimeout", c.CloseTimeout},
+		{"Config.Grace", c.Grace}, {"Config.Patience", c.Patience}, {"Config.PingInterval", c.PingInterval},
+		{"Config.LostAfter", c.LostAfter}, {"Config.CallerLostAfter", c.CallerLostAfter},
+		{"Config.DrainTimeout", c.DrainTimeout}, {"Config.CloseTimeout", c.CloseTimeout},
 	} {
 		if f.value < 0 {
-			return fmt.Errorf("Config.%s is %v: want 0 for the default, or more", f.name, f.value)
+			return fmt.Errorf("%s is %v: want 0 for the default, or more", f.name, f.value)
 		}
 	}
 	if c.LostAfter < 2*c.PingInterval || c.CallerLostAfter < 2*c.PingInterval {
@@ -186,9 +186,9 @@ func (c *Config) check() error {
 	for _, f := range []struct {
 		name string
 		list []Middleware
-	}{{"OnServe", c.OnServe}, {"OnCall", c.OnCall}} {
+	}{{"Config.OnServe", c.OnServe}, {"Config.OnCall", c.OnCall}} {
 		if i := slices.IndexFunc(f.list, func(m Middleware) bool { return m == nil }); i >= 0 {
-			return fmt.Errorf("Config.%s[%d] is nil: leave it out", f.name, i)
+			return fmt.Errorf("%s[%d] is nil: leave it out", f.name, i)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atasks-io/atasks/actor"
+	"github.com/atasks-io/atasks/transport"
 	"github.com/atasks-io/atasks/transport/loopback"
 )
 
@@ -227,6 +228,25 @@ func TestDrainTwice(t *testing.T) {
 		group.Wait()
 		r := <-done
 		answers(t, "Request()", r.body, r.err, "in")
+	})
+}
+
+// TestDrainLeaves: a node that drains takes no new call, from the queue group
+// neither nor by its name.
+func TestDrainLeaves(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		b := loopback.New()
+		n := start(t, b, actor.Config{}, actor.Handle("slow", taking(20*time.Second)))
+		f := newForeigner(t, b)
+		slow := requesting(t.Context(), n, "slow", "in")
+		pass(time.Millisecond)
+		draining(n)
+		pass(100 * time.Millisecond)
+		equal(t, "the status of a call to the queue group", f.ask("at.default.task.slow", "", nil).Status, transport.NoResponders)
+		m := f.ask("at.default.node."+n.ID()+".task.slow", "", nil)
+		equal(t, "the error of a call by name", m.Header.Get("At-Error"), "draining")
+		equal(t, "the state of the node", decoded[actor.NodeInfo](t, f.ask("at.default.node."+n.ID()+".info", "", nil)).State, "draining")
+		<-slow
 	})
 }
 

@@ -122,7 +122,7 @@ func textOf(code, message string) string {
 	switch {
 	case code == wire.CodeFailed:
 		return message
-	case sentinel(code) == errUnknownCode:
+	case sentinel(code) == errUnknownCode: //nolint:errorlint // identity is the question
 		message = "as " + strconv.Quote(code) + ": " + message
 		return errUnknownCode.Error() + " " + message
 	case message == "":
@@ -198,21 +198,24 @@ func sentinel(code string) error {
 // carries, so that a parent that passes on its child's error keeps it
 // findable; "" when there is none.
 func runtimeCode(err error) string {
-	var e *Error
-	if errors.As(err, &e) && e.Code != wire.CodeFailed {
-		if sentinel(e.Code) == errUnknownCode {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != wire.CodeFailed {
+		if sentinel(e.Code) == errUnknownCode { //nolint:errorlint // identity is the question
 			return ""
 		}
 		return e.Code
 	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return wire.CodeDeadline
-	case errors.Is(err, context.Canceled):
-		return wire.CodeCancelled
-	default:
-		return ""
+	// The error of a handler that failed because of one of these, or the end of
+	// a context.
+	for _, code := range [...]string{
+		wire.CodeDeadline, wire.CodeCancelled, wire.CodeNoWorker, wire.CodeBusy, wire.CodeDraining, wire.CodeDisconnected,
+		wire.CodeWorkerLost, wire.CodeBadInput, wire.CodeTooDeep, wire.CodeTooLarge, wire.CodePanicked,
+		codeBadResult, codeDenied, codeClosed, codeNoNode, codeNoLink, codeBadName, codeBadOption,
+	} {
+		if errors.Is(err, sentinel(code)) {
+			return code
+		}
 	}
+	return ""
 }
 
 // permanentError marks an error that running again cannot help.

@@ -36,7 +36,7 @@ func ExampleNode_Drain() {
 		fmt.Println(err)
 		return
 	}
-	go node.Request(ctx, "stubborn", nil)
+	go func() { _, _ = node.Request(ctx, "stubborn", nil) }()
 	<-begun
 
 	hurry := errors.New("the machine goes down")

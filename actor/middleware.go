@@ -65,7 +65,7 @@ func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
 		c.fail(err)
 		return
 	}
-	ctx = c.n.calls.wrapped(c, ctx)
+	ctx = c.n.calls.wrapped(ctx, c)
 	meta, _ := ctx.Value(metadataKey{}).(metadata)
 	for k, v := range o.meta {
 		meta = meta.with(k, v)
@@ -99,7 +99,7 @@ func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
 
 // wrapped returns the context of the middleware around a call. It ends with
 // the call, and the call ends at its deadline even if the middleware does not.
-func (t *calls) wrapped(c *call, ctx context.Context) context.Context {
+func (t *calls) wrapped(ctx context.Context, c *call) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	c.onDone(cancel)
 	if c.deadline == 0 {

@@ -245,7 +245,7 @@ func (n *Node) event(e transport.Event) {
 		if unasked {
 			n.log.Error("connection closed", "err", e.Err)
 			n.calls.close("its connection to the broker has ended: start another node")
-			go n.Close() // waits for the connection, so not from its own goroutine; Done tells when it is over
+			go func() { _ = n.Close() }() // waits for the connection, so not from its own goroutine; Done tells when it is over
 		}
 	case transport.Denied:
 		n.deniedOn(e)

@@ -341,3 +341,50 @@ func TestDeniedLater(t *testing.T) {
 		}
 	})
 }
+
+// TestAcceptedAfterRefusal has the frames of a worker overtake each other.
+func TestAcceptedAfterRefusal(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		s := r.script("echo", wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo})
+		caller := r.node(Config{})
+		f := Begin[string, string](caller.under(), NewTarget[string, string]("echo"), "a")
+		synctest.Wait()
+		late := r.conn()
+		t.Cleanup(func() { late.Close() })
+		if err := late.Publish(context.Background(), &transport.Message{Subject: s.list()[0] + wire.SuffixAccepted, Data: []byte("elsewhere")}); err != nil {
+			t.Fatalf("Publish() = %v, want nil", err)
+		}
+		if o := await(f, time.Now()); o.err != nil || o.took > 50*time.Millisecond {
+			t.Errorf("refused, then accepted: %v after %v, want that it is tried again", o.err, o.took)
+		}
+	})
+}
+
+// TestCloseTellsWhatWasNotSent closes a node with calls that it holds, and some
+// that it has sent.
+func TestCloseTellsWhatWasNotSent(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		var s starts
+		task := NewTarget[string, string]("stuck")
+		r.node(Config{}, s.stuck(task))
+		caller := r.node(Config{})
+		sent := Begin[string, string](caller.under(), task, "a")
+		pause(time.Second)
+		caller.conn.cut(true)
+		synctest.Wait()
+		held := Begin[string, string](caller.under(), task, "b")
+		caller.Close()
+		for _, tt := range []struct {
+			f    *Future[string]
+			want Executed
+		}{{sent, ExecutedUnknown}, {held, ExecutedNo}} {
+			o := await(tt.f, time.Now())
+			var e *Error
+			if !errors.As(o.err, &e) || e.Executed != tt.want {
+				t.Errorf("after Close: %v, want executed = %v", o.err, tt.want)
+			}
+		}
+	})
+}

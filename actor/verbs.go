@@ -44,7 +44,7 @@ func (n *Node) private(m *transport.Message) {
 			return
 		}
 		n.answerJSON(m.Reply, drainAnswer{Node: n.id, State: "draining"})
-		go n.drainWithin("Config.DrainTimeout", n.cfg.DrainTimeout) // waits for this very goroutine; Done tells when it is over
+		go func() { _ = n.drainWithin("Config.DrainTimeout", n.cfg.DrainTimeout) }() // waits for this very goroutine; Done tells when it is over
 	default:
 		n.dropped(m.Subject, "unknown verb")
 	}

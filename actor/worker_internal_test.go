@@ -436,3 +436,65 @@ func TestServeIsAllOrNothing(t *testing.T) {
 		t.Errorf("after Serves that failed the node serves %q, want a alone", names)
 	}
 }
+
+// TestParkedSlotIsPassedOn has a handler await a call that another node
+// executes: its slot is for whoever waits here, also when middleware carries the
+// call.
+func TestParkedSlotIsPassedOn(t *testing.T) {
+	t.Parallel()
+	for _, middleware := range []bool{false, true} {
+		virtual(t, func(t *testing.T, r *rig) {
+			var s, far starts
+			remote := NewTarget[string, string]("remote")
+			parent := NewTarget[string, string]("parent")
+			quick := NewTarget[string, string]("quick")
+			r.node(Config{}, far.echo(remote, time.Minute))
+			cfg := Config{Slots: 1}
+			if middleware {
+				cfg.OnCall = []Middleware{func(next Handler) Handler { return next }}
+			}
+			r.node(cfg, s.echo(quick, 0), Implement(parent, func(ctx context.Context, in string) (string, error) {
+				pause(time.Second)
+				return Ask[string, string](ctx, remote, in)
+			}))
+			caller := r.node(Config{})
+			Begin[string, string](caller.under(), parent, "a")
+			pause(100 * time.Millisecond)
+			if o := await(Begin[string, string](caller.under(), quick, "b"), time.Now()); o.err != nil || o.took > time.Second {
+				t.Errorf("middleware = %v: behind a handler that awaits another: %v after %v, want a result within 1s", middleware, o.err, o.took)
+			}
+		})
+	}
+}
+
+// TestEndedHandlerAdoptsNothing looks at the moment between the end of a
+// handler's context and its return.
+func TestEndedHandlerAdoptsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	n := r.node(Config{})
+	err := inHandler(t, n, context.Background(), func(ctx context.Context) {
+		ex, _ := ctx.Value(executionKey{}).(*execution)
+		ex.cancel(errGone)
+		late := &call{n: n.Node, target: NewTarget[string, string]("late"), parent: ex, done: make(chan struct{})}
+		if err := late.adopt(); !errors.Is(err, context.Canceled) {
+			t.Errorf("adopt() by a handler that was cancelled = %v, want Canceled", err)
+		}
+		late.fail(context.Canceled)
+		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Hour)
+		defer cancel()
+		root := &call{n: n.Node, target: late.target, parent: ex, depth: 1, ctx: free, done: make(chan struct{})}
+		if err := root.adopt(); err != nil || root.parent != nil || root.depth != 0 {
+			t.Errorf("adopt() under a context that outlives the handler = %v, parent %v, depth %d, want a root", err, root.parent, root.depth)
+		}
+		root.fail(context.Canceled)
+	})
+	if err != nil {
+		t.Errorf("Ask() = %v, want nil", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.opened != 0 {
+		t.Errorf("%d calls are open at the end, want none", n.opened)
+	}
+}

@@ -117,3 +117,44 @@ func TestErrorOfAnotherShape(t *testing.T) {
 type counted int
 
 func (c counted) Error() string { return fmt.Sprint(int(c)) }
+
+// TestErrorsTravelFar: a condition is found however many handlers pass it on.
+func TestErrorsTravelFar(t *testing.T) {
+	eachWay(t, func(t *testing.T, start starter) {
+		bottoms := map[int]error{
+			1: atask.ErrNoWorker,
+			2: atask.ErrPanicked,
+			3: context.DeadlineExceeded,
+			4: sql.ErrNoRows,
+		}
+		var hop *atask.Task[[2]int, int]
+		hop = atask.Declare[[2]int, int]("hop")
+		n := start(t, actor.Config{Errors: errorTypes}, double.With(exploding("boom")), work.With(forever),
+			hop.With(func(ctx context.Context, in [2]int) (int, error) {
+				if in[0] > 0 {
+					out, err := hop.Await(ctx, [2]int{in[0] - 1, in[1]})
+					if err != nil {
+						err = fmt.Errorf("hop %d: %w", in[0], err)
+					}
+					return out, err
+				}
+				switch in[1] {
+				case 1:
+					return atask.Declare[int, int]("nobody").Await(ctx, 1)
+				case 2:
+					return double.Await(ctx, 1)
+				case 3:
+					_, err := work.Await(ctx, "", atask.CallTimeout(1))
+					return 0, err
+				default:
+					return 0, sql.ErrNoRows
+				}
+			}))
+		for bottom, want := range bottoms {
+			for hops := range 5 {
+				_, err := hop.Await(n.Context(t.Context()), [2]int{hops, bottom})
+				is(t, fmt.Sprintf("Await() after %d hops", hops), err, want)
+			}
+		}
+	})
+}

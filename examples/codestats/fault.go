@@ -30,7 +30,7 @@ func (f fault) String() string {
 
 // askWait is how long the nodes have to say what they execute, at first. It is
 // short: a worker is to be killed for what it has in hand now.
-const askWait = 50 * time.Millisecond
+const askWait = 10 * time.Millisecond
 
 // strike waits until half of the files are counted and kills the worker that
 // has most calls in hand, but not the one with the root call: without it all
@@ -41,12 +41,12 @@ func (f *fleet) strike(ctx context.Context, node *actor.Node, p *progress, over 
 	select {
 	case <-p.half:
 	case <-over:
-		return fault{}, errors.New("no worker was killed: all was counted before half of it was seen; count a larger tree")
+		return fault{}, errors.New("no worker was killed: all was counted before half of it was seen; a larger tree leaves more time")
 	}
 	for {
 		calls, err := inHand(ctx, node, over)
 		if err != nil {
-			return fault{}, fmt.Errorf("no worker was killed: %w", err)
+			return fault{}, fmt.Errorf("no worker was killed: %w; a larger tree leaves more time", err)
 		}
 		if hit := f.aim(calls); hit.victim != nil {
 			hit.done, hit.total = int(p.done.Load()), p.files

@@ -165,7 +165,7 @@ func TestProgramCheck(t *testing.T) {
 
 func TestProgramKill(t *testing.T) {
 	t.Parallel()
-	p := startProgram(t, "-check", "-kill", "-workers", "3", "-v", source(t, "runtime"))
+	p := startProgram(t, "-check", "-kill", "-workers", "3", "-v", source(t, "cmd/compile"))
 	pids := p.workers(t, 3)
 	if code := p.wait(t); code != 0 {
 		t.Errorf("codestats -check -kill = exit code %d, want 0; it said\n%s%s", code, p.said.String(), p.stdout.String())

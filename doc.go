@@ -1,8 +1,8 @@
 // Package atasks is the root of a module that lets a Go program await a
 // function which may run on any worker, as if it were a local call. A task may
-// await other tasks, in sequence, in parallel, recursively. State lives in
-// actors, addressed by key. Everything travels over NATS, with a server in the
-// same binary if you like, over AMQP, or within the process.
+// await other tasks, in sequence, in parallel, recursively. Everything travels
+// over NATS, with a server in the same binary if you like, or within the
+// process.
 //
 //	var Hello = atask.Define("hello", func(ctx context.Context, name string) (string, error) {
 //		return "hello, " + name, nil
@@ -18,11 +18,9 @@
 // The package itself holds nothing. What there is to import:
 //
 //   - atask: typed tasks, the package that most programs use;
-//   - actor: the runtime below it, with nodes, calls and entities that keep
-//     state;
+//   - actor: the runtime below it, with nodes and calls;
 //   - embedded: a NATS server inside the process;
-//   - transport/nats, transport/amqp, transport/loopback: what messages travel
-//     over, each a transport.Conn;
+//   - transport/nats, transport/loopback: what messages travel over, each a transport.Conn;
 //   - codec: what turns values into bytes;
 //   - atask/atasktest and embedded/embeddedtest: tests of your own tasks.
 //

@@ -1,60 +1,148 @@
 package actor
 
 import (
+	"bytes"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/atasks-io/atasks/transport"
 )
 
 // backlog keeps the answers that handlers gave while the connection was cut,
-// until it is back. Without it a call that outlived the cut would end with
-// ErrWorkerLost although its work is done.
+// and for a while after it is back: the broker drops what it has nobody for,
+// and callers come back at moments of their own. So an answer of that time is
+// sent several times, and until it is forgotten its call counts as in hand.
+// Without it a call that outlived the cut would end with ErrWorkerLost although
+// its work is done.
 type backlog struct {
-	n        *Node
-	restored atomic.Uint64 // how often the connection came back
+	n    *Node
+	rest atomic.Int64 // the instant until which answers are kept; 0 usually
 
-	mu      sync.Mutex // guards what follows
-	answers []transport.Message
-	bytes   int
+	mu    sync.Mutex // guards what follows
+	kept  map[uint64]keptAnswer
+	calls map[string]int // answers kept, by the key of their call
+	last  uint64
+	bytes int
+}
+
+type keptAnswer struct {
+	key  string // of the call; empty for a foreign caller, who must not hear twice
+	m    transport.Message
+	sent bool // at least once
 }
 
 // backlogBytes bounds what is kept; answers beyond it are lost.
 const backlogBytes = 16 << 20
 
-// answer publishes an answer, or keeps it while the connection is cut.
-func (b *backlog) answer(subject string, header transport.Header, body []byte) error {
-	before := b.restored.Load()
+// resends are the waits before each sending of what was kept, from when the
+// connection is back. Together they are reconnectRest.
+func resends() []time.Duration {
+	return []time.Duration{0, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond}
+}
+
+func newBacklog(n *Node) *backlog {
+	return &backlog{n: n, kept: make(map[uint64]keptAnswer), calls: make(map[string]int)}
+}
+
+// answer publishes an answer to a call, and keeps it when that may not have
+// reached the caller.
+func (b *backlog) answer(key, subject string, header transport.Header, body []byte) error {
 	err := b.n.publish(subject, "", header, body)
-	if !errors.Is(err, transport.ErrDisconnected) {
+	rest := b.rest.Load()
+	if err == nil && (rest == 0 || b.n.clock.now() > instant(rest) || key == "") {
+		return nil
+	}
+	if err != nil && !errors.Is(err, transport.ErrDisconnected) {
 		return err
 	}
-	b.mu.Lock()
 	size := len(subject) + len(body)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.bytes+size > backlogBytes {
-		b.mu.Unlock()
 		return err
 	}
-	b.answers = append(b.answers, transport.Message{Subject: subject, Header: header, Data: body})
+	b.last++
 	b.bytes += size
-	b.mu.Unlock()
-	if b.restored.Load() != before { // and what was kept has been sent without this one
-		b.send()
+	b.calls[key]++
+	b.kept[b.last] = keptAnswer{
+		key: key,
+		// The body may be a handler's own slice.
+		m:    transport.Message{Subject: subject, Header: header, Data: bytes.Clone(body)},
+		sent: err == nil,
 	}
 	return nil
 }
 
-// send publishes what was kept, now that the connection is back. What fails
-// once more is kept again.
-func (b *backlog) send() {
+// has says whether the answer to a call is kept.
+func (b *backlog) has(key string) bool {
 	b.mu.Lock()
-	answers := b.answers
-	b.answers, b.bytes = nil, 0
-	b.mu.Unlock()
-	for _, m := range answers {
-		if err := b.answer(m.Subject, m.Header, m.Data); err != nil {
-			b.n.log.Warn("answer not sent", "subject", m.Subject, "err", err)
+	defer b.mu.Unlock()
+	return b.calls[key] > 0
+}
+
+// restored begins to send what was kept, now that the connection is back.
+func (b *backlog) restored() {
+	b.rest.Store(int64(b.n.clock.now().add(reconnectRest)))
+	b.n.spawn(b.resend)
+}
+
+func (b *backlog) resend() {
+	for _, wait := range resends() {
+		select {
+		case <-time.After(wait):
+		case <-b.n.stop:
+			return
 		}
+		b.sendAll()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, a := range b.kept {
+		if a.sent { // the others wait for the connection to be back once more
+			b.forgetLocked(id, a)
+		}
+	}
+}
+
+// sendAll sends everything that is kept once more, in the order of its making.
+func (b *backlog) sendAll() {
+	b.mu.Lock()
+	ids := slices.Sorted(maps.Keys(b.kept))
+	b.mu.Unlock()
+	for _, id := range ids {
+		b.mu.Lock()
+		a, ok := b.kept[id]
+		b.mu.Unlock()
+		if !ok {
+			continue
+		}
+		err := b.n.publish(a.m.Subject, "", a.m.Header, a.m.Data)
+		b.mu.Lock()
+		switch {
+		case err == nil && a.key == "":
+			b.forgetLocked(id, a)
+		case err == nil:
+			a.sent = true
+			b.kept[id] = a
+		case !errors.Is(err, transport.ErrDisconnected):
+			b.forgetLocked(id, a)
+			b.n.log.Warn("answer not sent", "subject", a.m.Subject, "err", err)
+		}
+		b.mu.Unlock()
+	}
+}
+
+func (b *backlog) forgetLocked(id uint64, a keptAnswer) {
+	if _, ok := b.kept[id]; !ok {
+		return
+	}
+	delete(b.kept, id)
+	b.bytes -= len(a.m.Subject) + len(a.m.Data)
+	if b.calls[a.key]--; b.calls[a.key] == 0 {
+		delete(b.calls, a.key)
 	}
 }

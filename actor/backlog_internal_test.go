@@ -67,7 +67,7 @@ func TestBacklogKeepsAnswers(t *testing.T) {
 	end <- struct{}{}
 	for kept := 0; kept == 0; { // until the answer has nowhere to go
 		worker.backlog.mu.Lock()
-		kept = len(worker.backlog.answers)
+		kept = len(worker.backlog.kept)
 		worker.backlog.mu.Unlock()
 	}
 	<-link.cut

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -23,12 +24,12 @@ func (c *call) begin(ctx context.Context, t *Target, in any, opts []CallOption, 
 		c.fail(err)
 		return
 	}
-	if ctx.Done() != nil && ctx != context.Context(c.parent) {
+	if ctx != context.Context(c.parent) && ctx.Done() != nil { // Done last: on a handler's own context it costs
 		c.ctx = ctx // not the handler's own, whose end reaches its calls without help
 	}
-	if len(c.n.cfg.OnCall) > 0 && !o.wrapped {
+	if len(c.n.cfg.OnCall) > 0 && o.outer == nil {
 		c.beginWrapped(ctx, &o)
-	} else if err := c.adopt(); err != nil {
+	} else if err := c.adopt(&o); err != nil {
 		c.fail(err)
 	} else {
 		c.dispatch()
@@ -55,6 +56,9 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 	if code, err := c.target.fault(); err != nil {
 		return c.failure(code, wire.ExecutedNo, err.Error())
 	}
+	if o.err != nil {
+		return c.failure(codeBadOption, wire.ExecutedNo, o.err.Error())
+	}
 	if c.n = o.node; c.n == nil {
 		c.n, _ = ctx.Value(nodeKey{}).(*Node)
 	}
@@ -64,17 +68,14 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 	if ctx.Err() != nil {
 		return c.contextError(ctx, "before the call was sent")
 	}
-	if o.err != nil {
-		return c.failure(codeBadOption, wire.ExecutedNo, o.err.Error())
-	}
-	if role := c.target.role; role != "" {
+	if role := c.target.role; role != "" && o.outer == nil {
 		n, known := c.n.linked(role)
 		if n == nil {
 			return c.failure(codeNoLink, wire.ExecutedNo, fmt.Sprintf("node knows no namespace as %q: %s; link a node of it with node.Link(other, actor.As(%q))", role, known, role))
 		}
 		c.n = n
 	}
-	if ex, ok := ctx.Value(executionKey{}).(*execution); ok && ctx.Done() != nil && !ex.over() {
+	if ex, ok := ctx.Value(executionKey{}).(*execution); ok && (ctx == context.Context(ex) || ctx.Done() != nil) && !ex.over() {
 		c.parent = ex // otherwise the context outlives the handler: a new root
 		c.depth = int32(ex.depth + 1)
 	}
@@ -83,7 +84,7 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 	}
 	c.tell = o.tell
 	if o.onProgress != nil {
-		c.progress = &progressFeed{fn: o.onProgress, spawn: c.n.spawn}
+		c.progress = &progressFeed{fn: o.onProgress, spawn: c.n.spawn, log: c.n.log}
 	}
 	c.begun = c.n.clock.now()
 	if timeout := cmpOr(o.timeout, c.target.timeout); timeout > 0 {
@@ -141,8 +142,8 @@ func (c *call) set(key, value string) {
 // adopt numbers the call, counts it among those that Drain waits for and makes
 // it a child of its parent. The parent may cancel it from that moment on, so
 // that comes last.
-func (c *call) adopt() error {
-	c.n.calls.number(c)
+func (c *call) adopt(o *callOptions) error {
+	c.n.calls.number(c, o)
 	if err := c.n.open(c); err != nil {
 		return err
 	}
@@ -155,6 +156,17 @@ func (c *call) adopt() error {
 	}
 	c.parent, c.depth = nil, 0 // begun under a context that outlives the handler's: a new root
 	return nil
+}
+
+// number gives the call its identity. The first that middleware makes for a
+// call is that call, to whoever sees either.
+func (t *calls) number(c *call, o *callOptions) {
+	c.attempt = 1
+	if o.outer != nil && !o.again {
+		c.seq, c.salt = o.outer.seq, o.outer.salt
+		return
+	}
+	c.seq, c.salt = t.seq.Add(1), newSalt()
 }
 
 // dispatch sends the call on its way.
@@ -192,7 +204,7 @@ func (c *call) encode() error {
 	body, ok := c.in.(rawBody)
 	if !ok {
 		var err error
-		if body, err = c.n.cfg.Codec.Marshal(c.in); err != nil {
+		if body, err = marshal(c.n.cfg.Codec, c.in); err != nil {
 			return c.failure(wire.CodeBadInput, wire.ExecutedNo, fmt.Sprintf("the input does not encode: %v", err))
 		}
 	}
@@ -202,6 +214,14 @@ func (c *call) encode() error {
 	}
 	c.body, c.in = body, nil
 	return nil
+}
+
+// ownLocked makes the encoded input the call's own. From here on the one who
+// made the call may get its error, and change the bytes, while they are sent.
+func (c *call) ownLocked() {
+	if c.borrowed {
+		c.body, c.borrowed = bytes.Clone(c.body), false
+	}
 }
 
 // headerSize is what headers take of a message's size, as NATS counts it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type call struct {
 	counted  bool // among the node's open calls, for Drain
 	freed    bool // its parent's slot, with which nothing has been done yet
 	adopted  bool // among its parent's children
+	borrowed bool // body is the caller's, for as long as the call is not over; guarded by n.calls.mu once it was held
 
 	// Guarded by n.calls.mu.
 	state     callState
@@ -58,13 +60,14 @@ type call struct {
 	prev, next *call
 
 	watching sync.Mutex // guards watchers
-	watchers []func()   // run when the call ends
+	watchers []*watcher // told when the call ends
 
 	// Written once, before done is closed.
-	done  chan struct{}
-	reply []byte // in this node's codec, since the request was
-	out   any    // the result where it never left the process
-	err   error
+	done   chan struct{}
+	reply  []byte // in this node's codec, since the request was
+	out    any    // the result where it never left the process
+	err    error
+	failed *wire.Failure // whose cause is to be decoded; guarded by watching
 
 	local *execution // where this node itself executes it; guarded by n.calls.mu
 }
@@ -78,6 +81,7 @@ const (
 	callSent               // published; nobody has answered yet
 	callAccepted           // a worker has it
 	callLocal              // this node executes it
+	callWrapped            // middleware has handed it on, to a call of its own
 	callGhost              // over for its awaiter, but a worker may accept it yet
 	callEnded
 )
@@ -134,14 +138,17 @@ func (c *call) wait(ctx context.Context) error {
 
 // contextEnded ends the call because its context did.
 func (c *call) contextEnded(ctx context.Context) {
-	err := c.contextError(ctx, "the awaiter's context ended")
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		c.n.calls.cancel(c, err)
+	if d := c.handlerDeadline(); d == 0 || c.n.clock.now() < d {
+		c.n.calls.cancel(c, c.contextError(ctx, "the awaiter's context ended"))
 		return
 	}
 	// The call has the same deadline, and so has its handler, by a clock of
 	// its own. Ending it here says the same, sooner.
-	c.n.calls.abandon(c, err)
+	cause := context.Cause(ctx)
+	if cause == ctx.Err() { //nolint:errorlint // identity is the question
+		cause = nil
+	}
+	c.n.calls.expire(c, cause)
 }
 
 // cancel ends the call with an error and its handler's context with it.
@@ -173,17 +180,33 @@ func because(message string, cause error) string {
 	return message + ": " + why
 }
 
+// watcher is told once when a call ends.
+type watcher struct{ fn func() }
+
 // onDone runs fn when the call ends; at once when it has.
-func (c *call) onDone(fn func()) {
+func (c *call) onDone(fn func()) *watcher {
+	w := &watcher{fn}
 	c.watching.Lock()
 	select {
 	case <-c.done:
 		c.watching.Unlock()
 		fn()
 	default:
-		c.watchers = append(c.watchers, fn)
+		c.watchers = append(c.watchers, w)
 		c.watching.Unlock()
 	}
+	return w
+}
+
+// unwatch takes a watcher back; false when it was told, or taken back before.
+func (c *call) unwatch(w *watcher) bool {
+	c.watching.Lock()
+	defer c.watching.Unlock()
+	i := slices.Index(c.watchers, w)
+	if i >= 0 {
+		c.watchers = slices.Delete(c.watchers, i, i+1)
+	}
+	return i >= 0
 }
 
 // fail ends a call that was not sent. Its context or its parent may end at the
@@ -205,8 +228,8 @@ func (c *call) end(err error) {
 	watchers := c.watchers
 	c.watchers = nil
 	c.watching.Unlock()
-	for _, fn := range watchers {
-		fn()
+	for _, w := range watchers {
+		w.fn()
 	}
 	if c.stopCtx != nil {
 		c.stopCtx()
@@ -220,6 +243,19 @@ func (c *call) end(err error) {
 	if c.adopted {
 		c.parent.release(c)
 	}
+}
+
+// outcome is the error that the call ended with; nil when it has a result. The
+// cause of a handler's error is decoded here, by the awaiter, since that may
+// run code of the user's.
+func (c *call) outcome() error {
+	c.watching.Lock()
+	defer c.watching.Unlock()
+	if e, ok := c.err.(*Error); ok && c.failed != nil { //nolint:errorlint // our own, as it stands
+		e.cause = c.n.errors.cause(c.failed, c.n.cfg.Codec)
+		c.failed = nil
+	}
+	return c.err
 }
 
 // id is the token of the call on the wire, when it is first sent.

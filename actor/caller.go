@@ -108,7 +108,7 @@ func (w *worker) heardFrom(node string, calls string, now instant) (unknown []by
 		k.seen = now
 	}
 	wire.ParseCalls(calls, func(token string) {
-		if w.byKey[node+"."+token] == nil {
+		if key := node + "." + token; w.byKey[key] == nil && !w.n.backlog.has(key) {
 			unknown = wire.AppendCalls(unknown, token)
 		}
 	})

@@ -92,19 +92,22 @@ func TestCallerIsWatchedBesidesTells(t *testing.T) {
 // has been silent for long, and nobody is to blame for that.
 func TestFrozenCallerBlamesItself(t *testing.T) {
 	t.Parallel()
-	for _, frozen := range []time.Duration{600, 1000, 2500, 10_000, 60_000} {
+	for i, frozen := range []time.Duration{600, 1000, 2500, 10_000, 60_000, 60_000} {
 		frozen *= time.Millisecond
 		for _, at := range []time.Duration{10, 50, 490, 500, 510, 1700} {
 			at *= time.Millisecond
 			virtual(t, func(t *testing.T, r *rig) {
 				var s starts
 				task := NewTarget[string, string]("long")
-				r.node(Config{CallerLostAfter: time.Hour}, s.echo(task, frozen+at+5*time.Second))
+				worker := r.node(Config{CallerLostAfter: time.Hour}, s.echo(task, frozen+at+5*time.Second))
 				caller := r.node(Config{})
 				f := Begin[string, string](caller.under(), task, "a")
 				pause(at)
 				caller.freeze()
 				pause(frozen)
+				if i == 5 { // it answers later than our own ping returns
+					worker.conn.delaying(func(*transport.Message) time.Duration { return 700 * time.Millisecond })
+				}
 				caller.thaw()
 				if o := await(f, time.Now()); o.err != nil {
 					t.Errorf("frozen after %v for %v: the call ended with %v", at, frozen, o.err)

@@ -19,8 +19,9 @@ type calls struct {
 	n   *Node
 	seq atomic.Uint64
 
-	mu      sync.Mutex // guards what follows, and the calls as their type says
+	mu      sync.Mutex // guards what follows, and the calls as their type says; taken after worker.mu, before Node.mu
 	pending map[uint64]*call
+	wrapped map[*call]struct{} // those that middleware carries out, by calls in pending
 	probes  map[uint64]*probe
 	peers   map[string]*peer
 	wheel   wheel
@@ -43,6 +44,7 @@ func newCalls(n *Node) *calls {
 	t := &calls{
 		n:       n,
 		pending: make(map[uint64]*call),
+		wrapped: make(map[*call]struct{}),
 		probes:  make(map[uint64]*probe),
 		peers:   make(map[string]*peer),
 		detours: make(map[string]*detour),
@@ -52,17 +54,17 @@ func newCalls(n *Node) *calls {
 	return t
 }
 
-// number gives the call its identity.
-func (t *calls) number(c *call) {
-	c.seq, c.salt, c.attempt = t.seq.Add(1), newSalt(), 1
-}
-
 // follow ends the call when the context that it was begun under ends.
 func (t *calls) follow(c *call) {
+	stop := context.AfterFunc(c.ctx, func() { c.contextEnded(c.ctx) })
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if c.state != callEnded && c.state != callGhost {
-		c.stopCtx = context.AfterFunc(c.ctx, func() { c.contextEnded(c.ctx) })
+	over := c.overLocked()
+	if !over {
+		c.stopCtx = stop
+	}
+	t.mu.Unlock()
+	if over {
+		stop()
 	}
 }
 
@@ -79,12 +81,12 @@ func (t *calls) send(c *call) {
 	case t.closed:
 		t.endLocked(c)
 		t.mu.Unlock()
-		c.end(c.failure(codeClosed, wire.ExecutedNo, ""))
+		c.end(c.failure(codeClosed, c.ran(wire.ExecutedNo), ""))
 		return
 	case !inTime:
 		t.endLocked(c)
 		t.mu.Unlock()
-		c.end(t.deadlineError(c, wire.ExecutedNo))
+		c.end(t.deadlineError(c, c.ran(wire.ExecutedNo)))
 		return
 	}
 	t.listLocked(c)
@@ -98,12 +100,12 @@ func (t *calls) send(c *call) {
 	c.asks = 0
 	t.armLocked(c, earliest(c.deadline, now.add(askFirst)), now)
 	c.sends++
-	sends, attempt := c.sends, c.attempt
+	sends, attempt, body := c.sends, c.attempt, c.body
 	subject := t.subjectLocked(c)
 	t.mu.Unlock()
 
-	if err := t.publish(c, subject, sends, attempt, budget); err != nil {
-		t.publishFailed(c, err)
+	if err := t.publish(c, subject, body, sends, attempt, budget); err != nil {
+		t.publishFailed(c, sends, err)
 	}
 }
 
@@ -113,6 +115,7 @@ func (t *calls) again(c *call) {
 	held := c.state == callHeld
 	if held {
 		c.state = callNew
+		c.ownLocked()
 	}
 	t.mu.Unlock()
 	if held {
@@ -134,10 +137,10 @@ func (t *calls) subjectLocked(c *call) string {
 }
 
 // publish sends a call.
-func (t *calls) publish(c *call, subject string, sends, attempt int32, budget time.Duration) error {
+func (t *calls) publish(c *call, subject string, body []byte, sends, attempt int32, budget time.Duration) error {
 	var token [40]byte
-	reply := make([]byte, 0, len(t.n.inbox)+48)
-	reply = wire.AppendAddress(reply, t.n.inbox, string(c.appendToken(token[:0], sends)), budget, int(c.depth))
+	var buf [256]byte
+	reply := wire.AppendAddress(buf[:0], t.n.inbox, string(c.appendToken(token[:0], sends)), budget, int(c.depth))
 	header := c.header
 	if attempt > 1 {
 		header = header.Clone()
@@ -147,7 +150,7 @@ func (t *calls) publish(c *call, subject string, sends, attempt int32, budget ti
 		header.Set(wire.HeaderAttempt, strconv.Itoa(int(attempt)))
 	}
 	// The call is its own context here: when it ends nobody waits on.
-	return t.n.publishUnder((*sending)(c), subject, string(reply), header, c.body)
+	return t.n.publishUnder((*sending)(c), subject, string(reply), header, body)
 }
 
 // listLocked enters the call into the table.
@@ -180,21 +183,31 @@ func (t *calls) forgetLocked(c *call) {
 		c.listed = false
 		delete(t.pending, c.seq)
 	}
+	delete(t.wrapped, c)
 	t.wheel.clear(&c.alarm)
 	if c.peer != nil {
 		c.peer.removeLocked(c)
 	}
 }
 
-// over says whether the call has ended for its awaiter.
+// overLocked says whether the call has ended for its awaiter.
 func (c *call) overLocked() bool { return c.state == callEnded || c.state == callGhost }
 
 // executedLocked is what can be said of a call that ends here and now.
 func (c *call) executedLocked() wire.Executed {
-	if c.state == callHeld && c.attempt <= 1 {
-		return wire.ExecutedNo
+	if c.state == callHeld || c.state == callNew {
+		return c.ran(wire.ExecutedNo)
 	}
 	return wire.ExecutedUnknown
+}
+
+// ran is what can be said of the call as a whole, given what is known of its
+// last attempt: an earlier one may have run.
+func (c *call) ran(last wire.Executed) wire.Executed {
+	if c.attempt > 1 && last == wire.ExecutedNo {
+		return wire.ExecutedUnknown
+	}
+	return last
 }
 
 // cancel ends the call with err and tells whoever executes it, now or when it
@@ -274,14 +287,7 @@ func (c *call) ring(now instant) {
 		t.endLocked(c)
 		t.mu.Unlock()
 	case c.deadline != 0 && now >= c.deadline:
-		local := c.local
-		executed := c.executedLocked()
-		t.endLocked(c)
-		t.mu.Unlock()
-		c.end(t.deadlineError(c, executed))
-		if local != nil {
-			local.expire()
-		}
+		t.expireLocked(c, nil)
 	case c.state == callHeld && t.cut && now < c.until:
 		t.armLocked(c, earliest(c.deadline, c.until), now)
 		t.mu.Unlock()
@@ -300,9 +306,41 @@ func (c *call) ring(now instant) {
 	}
 }
 
+// expireLocked ends a call whose deadline has passed, and unlocks. Its handler
+// knows by itself. cause is what ended the awaiter's context, where that says
+// more.
+func (t *calls) expireLocked(c *call, cause error) {
+	local, executed := c.local, c.executedLocked()
+	t.endLocked(c)
+	t.mu.Unlock()
+	e := t.deadlineError(c, executed)
+	if cause != nil {
+		e.cause = cause
+		e.Message += ": " + cause.Error()
+	}
+	c.end(e)
+	if local != nil {
+		local.expire()
+	}
+}
+
+// expire ends a call whose awaiter's context has reached its deadline.
+func (t *calls) expire(c *call, cause error) {
+	t.mu.Lock()
+	if c.overLocked() {
+		t.mu.Unlock()
+		return
+	}
+	t.expireLocked(c, cause)
+}
+
 // deadlineError is how a call ends that took too long.
 func (t *calls) deadlineError(c *call, executed wire.Executed) *Error {
-	message := "no result within " + c.deadline.sub(c.begun).Round(time.Millisecond).String()
+	within := c.deadline.sub(c.begun)
+	if within > 100*time.Millisecond {
+		within = within.Round(10 * time.Millisecond)
+	}
+	message := "no result within " + within.Round(time.Millisecond).String()
 	t.mu.Lock()
 	if c.lastWords != "" {
 		message += "; before that: " + c.lastWords
@@ -363,7 +401,7 @@ func (t *calls) close(message string) {
 	t.mu.Lock()
 	t.closed = true
 	var left []*call
-	for _, c := range t.pending {
+	for c := range t.allLocked {
 		if c.state == callGhost {
 			t.endLocked(c)
 			continue

@@ -64,7 +64,7 @@ func TestCloseCutsShort(t *testing.T) {
 		if cause := <-causes; !errors.Is(cause, actor.ErrDraining) || !strings.Contains(cause.Error(), "Config.CloseTimeout") {
 			t.Errorf("the cause of the handler's context = %v, want Config.CloseTimeout named", cause)
 		}
-		is(t, "Request()", (<-done).err, context.Canceled)
+		is(t, "Request()", (<-done).err, actor.ErrWorkerLost)
 	})
 }
 

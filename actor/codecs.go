@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"fmt"
 	"mime"
 	"strings"
 
@@ -37,4 +38,15 @@ func (c codecs) names() string {
 		names = append(names, c.own.ContentType())
 	}
 	return strings.Join(names, ", ")
+}
+
+// marshal encodes a value with a codec that may be the user's, whose panic must
+// not cost more than the call: what was reserved for it is given back.
+func marshal(c codec.Codec, v any) (body []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the codec panicked: %v", r)
+		}
+	}()
+	return c.Marshal(v)
 }

@@ -15,7 +15,10 @@ import (
 // takes its default.
 type Config struct {
 	// Namespace is the subject hierarchy that the node lives in: 1 to 64
-	// letters, digits, '_' and '-'. Default "default".
+	// letters, digits, '_' and '-'. Nodes of one broker and one account call
+	// each other when it is the same. An account of the embedded server, to
+	// which ConnectAs leads, is a boundary of its own: usually both have the
+	// same name, but nothing makes them. Default "default".
 	Namespace string
 
 	// Group is the service that the node belongs to, one such token. It is
@@ -155,8 +158,11 @@ func (c *Config) check() error {
 		name  string
 		value int
 	}{
-		{"Config.Slots", c.Slots}, {"Config.Mailbox", c.Mailbox}, {"Config.MailboxBytes", c.MailboxBytes},
-		{"Config.InHand", c.InHand}, {"Config.MaxDepth", c.MaxDepth},
+		{"Config.Slots", c.Slots},
+		{"Config.Mailbox", c.Mailbox},
+		{"Config.MailboxBytes", c.MailboxBytes},
+		{"Config.InHand", c.InHand},
+		{"Config.MaxDepth", c.MaxDepth},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("%s is %d: want 0 for the default, or more", f.name, f.value)
@@ -166,9 +172,13 @@ func (c *Config) check() error {
 		name  string
 		value time.Duration
 	}{
-		{"Config.Grace", c.Grace}, {"Config.Patience", c.Patience}, {"Config.PingInterval", c.PingInterval},
-		{"Config.LostAfter", c.LostAfter}, {"Config.CallerLostAfter", c.CallerLostAfter},
-		{"Config.DrainTimeout", c.DrainTimeout}, {"Config.CloseTimeout", c.CloseTimeout},
+		{"Config.Grace", c.Grace},
+		{"Config.Patience", c.Patience},
+		{"Config.PingInterval", c.PingInterval},
+		{"Config.LostAfter", c.LostAfter},
+		{"Config.CallerLostAfter", c.CallerLostAfter},
+		{"Config.DrainTimeout", c.DrainTimeout},
+		{"Config.CloseTimeout", c.CloseTimeout},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("%s is %v: want 0 for the default, or more", f.name, f.value)

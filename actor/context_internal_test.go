@@ -13,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// strangerKey is a key that the runtime knows nothing of.
+type strangerKey struct{}
+
 // inHandler runs f as the handler of a call that is made under ctx.
-func inHandler(t *testing.T, n *member, ctx context.Context, f func(ctx context.Context), opts ...CallOption) error {
+func inHandler(ctx context.Context, t *testing.T, n *member, f func(ctx context.Context), opts ...CallOption) error {
 	t.Helper()
 	target := NewTarget[struct{}, struct{}]("handler")
 	n.worker.mu.Lock()
@@ -39,8 +42,8 @@ func TestContextOfAHandlerWithoutDeadline(t *testing.T) {
 		r := newRig(t)
 		n := r.node(Config{NoLocal: noLocal})
 		var kept context.Context
-		err := inHandler(t, n, context.Background(), func(ctx context.Context) {
-			kept = ctx
+		err := inHandler(context.Background(), t, n, func(ctx context.Context) {
+			kept = ctx //nolint:fatcontext // what becomes of it is the question
 			if d, ok := ctx.Deadline(); ok {
 				t.Errorf("Deadline() = %v, want none", d)
 			}
@@ -55,7 +58,7 @@ func TestContextOfAHandlerWithoutDeadline(t *testing.T) {
 			if diff := cmp.Diff(want, info); !ok || diff != "" || info.ID == "" {
 				t.Errorf("InfoFrom() = %v (-want +got):\n%s", ok, diff)
 			}
-			if ctx.Value("stranger") != nil {
+			if ctx.Value(strangerKey{}) != nil {
 				t.Error("Value(a stranger's key) is not nil")
 			}
 			if s := fmt.Sprint(ctx); !strings.Contains(s, info.ID) {
@@ -88,7 +91,7 @@ func TestContextDeadline(t *testing.T) {
 			n := r.node(Config{NoLocal: noLocal})
 			ended := make(chan error, 2)
 			begun := time.Now()
-			err := inHandler(t, n, context.Background(), func(ctx context.Context) {
+			err := inHandler(context.Background(), t, n, func(ctx context.Context) {
 				d, ok := ctx.Deadline()
 				if !ok || d.Before(begun.Add(time.Second)) || d.After(begun.Add(time.Second+5*time.Millisecond)) {
 					t.Errorf("Deadline() = %v ahead, %v, want 1s", d.Sub(begun), ok)
@@ -121,7 +124,7 @@ func TestContextErrWithoutDone(t *testing.T) {
 	virtual(t, func(t *testing.T, r *rig) {
 		n := r.node(Config{})
 		over := make(chan error, 1)
-		_ = inHandler(t, n, context.Background(), func(ctx context.Context) {
+		_ = inHandler(context.Background(), t, n, func(ctx context.Context) {
 			if ctx.Err() != nil {
 				t.Errorf("Err() = %v before the deadline, want nil", ctx.Err())
 			}
@@ -142,9 +145,9 @@ func TestContextCauses(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	var got []error
 	done := make(chan struct{})
-	err := inHandler(t, n, ctx, func(ctx context.Context) {
+	err := inHandler(ctx, t, n, func(ctx context.Context) {
 		defer close(done)
-		derived, stop := context.WithTimeout(context.WithValue(ctx, 1, 2), time.Hour) //nolint:revive,staticcheck // any key will do
+		derived, stop := context.WithTimeout(context.WithValue(ctx, strangerKey{}, 2), time.Hour)
 		defer stop()
 		late := context.AfterFunc(derived, func() {})
 		defer late()
@@ -183,13 +186,13 @@ func TestContextMakesNoGoroutines(t *testing.T) { //nolint:paralleltest // see a
 		if i > 0 {
 			m = r.node(Config{})
 		}
-		err := inHandler(t, m, context.Background(), func(ctx context.Context) {
+		err := inHandler(context.Background(), t, m, func(ctx context.Context) {
 			before := runtime.NumGoroutine()
 			var stops []context.CancelFunc
 			for range 50 {
 				a, stop := context.WithTimeout(ctx, time.Minute)
-				b, stop2 := context.WithCancel(context.WithValue(a, 1, 2)) //nolint:revive,staticcheck // any key will do
-				c, stop3 := context.WithDeadlineCause(context.WithValue(ctx, 1, 2), time.Now().Add(time.Minute), errGone)
+				b, stop2 := context.WithCancel(context.WithValue(a, strangerKey{}, 2))
+				c, stop3 := context.WithDeadlineCause(context.WithValue(ctx, strangerKey{}, 2), time.Now().Add(time.Minute), errGone)
 				stops = append(stops, stop, stop2, stop3)
 				_, _ = b.Done(), c.Done()
 			}
@@ -221,7 +224,7 @@ func TestWithoutCancelIsARoot(t *testing.T) {
 				}
 			}))
 			var child, detached, bounded *Future[int]
-			err := inHandler(t, n, context.Background(), func(ctx context.Context) {
+			err := inHandler(context.Background(), t, n, func(ctx context.Context) {
 				child = Begin[string, int](ctx, depth, "child")
 				detached = Begin[string, int](context.WithoutCancel(ctx), depth, "detached")
 				limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)

@@ -121,6 +121,9 @@ func TestReconnectGrace(t *testing.T) {
 			if o := await(f, time.Now()); o.err != nil {
 				t.Errorf("cut off for %v: the call ended with %v, want its result", gone, o.err)
 			}
+			if n := caller.conn.count(taskSubject("long")); n != 1 {
+				t.Errorf("cut off for %v: the call was sent %d times, want once", gone, n)
+			}
 		})
 	}
 }

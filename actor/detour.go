@@ -17,7 +17,8 @@ import (
 type detour struct {
 	t      *calls
 	silent string // unknown when a call was lost before anyone accepted it
-	since  instant
+	begun  instant
+	since  instant // the last loss that it is for
 	asked  instant
 	open   routes // nodes that answered
 	next   routes // those that answered since they were last asked
@@ -41,6 +42,7 @@ func (r routes) remove(node string) {
 
 const (
 	detourRefresh = time.Second
+	detourSettled = 10 * time.Second      // after that it is asked less often
 	detourLongest = 10 * time.Minute      // by then every broker has closed the connection
 	detourSearch  = 50 * time.Millisecond // for the first answers
 )
@@ -49,11 +51,19 @@ const (
 func (t *calls) detourAroundLocked(silent string, now instant) {
 	d := t.detours[silent]
 	if d == nil {
-		d = &detour{t: t, silent: silent, open: routes{}, next: routes{}}
+		d = &detour{t: t, silent: silent, begun: now, open: routes{}, next: routes{}}
 		t.detours[silent] = d
 		d.askLocked(now)
 	}
 	d.since = now
+}
+
+// refresh is how often the open nodes are asked for.
+func (d *detour) refresh(now instant) time.Duration {
+	if now.sub(d.begun) > detourSettled {
+		return 5 * detourRefresh
+	}
+	return detourRefresh
 }
 
 // detourLocked returns a node to send a call of the task to, or "" for
@@ -64,7 +74,7 @@ func (t *calls) detourLocked(task string) string {
 		if !t.isDetourLocked(silent, now) {
 			continue
 		}
-		if now.sub(d.asked) > detourRefresh {
+		if now.sub(d.asked) > d.refresh(now) {
 			d.askLocked(now)
 		}
 		if nodes := d.open[task]; len(nodes) > 0 {

@@ -98,7 +98,7 @@ func TestDetourEnds(t *testing.T) {
 			if _, _, _, detours := caller.table(); detours != 1 {
 				t.Errorf("%d detours around a frozen worker, want 1", detours)
 			}
-			pause(detourSearch)
+			stream(caller, task, time.Millisecond, 10*time.Millisecond) // some go to the frozen worker: no way around is known yet
 			if f := stream(caller, task, 20*time.Millisecond, 5*time.Second); len(f.errs) > 0 {
 				t.Errorf("%d of %d calls failed after the freeze was noticed: %v", len(f.errs), f.calls, f.errs[0])
 			}
@@ -119,7 +119,7 @@ func TestDetourEnds(t *testing.T) {
 				t.Errorf("%s: %d calls went by the queue group after the detour, want all", how, n)
 			}
 			pause(10 * time.Second)
-			if pending, probes, peers, detours := caller.table(); pending+peers+detours > 0 || probes > 1 {
+			if pending, probes, peers, detours := caller.table(); pending+peers+detours+probes > 0 {
 				t.Errorf("%s: the table holds %d calls, %d questions, %d peers and %d detours, want none", how, pending, probes, peers, detours)
 			}
 		})

@@ -63,20 +63,19 @@ func (n *Node) discover(ctx context.Context) {
 	if !n.features.Load().Discovery {
 		return
 	}
-	n.serving.Lock() // the connection may end meanwhile, and with it the node
-	defer n.serving.Unlock()
 	name := discoveryName + n.cfg.Namespace
 	for _, verb := range []string{"PING", "INFO", "STATS"} {
 		for _, suffix := range []string{"", "." + name, "." + name + "." + n.id} {
 			sub, err := n.conn.Subscribe(discoveryPrefix+verb+suffix, "", func(m *transport.Message) {
-				reply := m.Reply
-				n.spawn(func() { n.answerJSON(reply, n.discovered(verb)) })
+				n.inspector.ask(m, func() any { return n.discovered(verb) })
 			})
 			if err != nil {
 				n.log.Warn("not discoverable", "err", err)
 				return
 			}
+			n.mu.Lock() // the connection may end meanwhile, and with it the node
 			n.announce = append(n.announce, sub)
+			n.mu.Unlock()
 		}
 	}
 	if err := n.conn.Flush(ctx); err != nil {

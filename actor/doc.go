@@ -24,8 +24,11 @@
 //
 // [Handle] and [Node.Request] are the untyped forms. Programs mostly use package
 // atask, whose tasks are a typed skin over them; what both need, such as
-// [Error], [Future] and the options, is declared here. [Target], [Implement],
-// [Begin] and [Ask] are for such skins.
+// [Error], [Future] and the options, is declared here.
+//
+// [Target], [NewTarget], [Begin], [Ask], [Tell], [Map], [Implement] and
+// [Future.OnDone] are the seam that package atask is built on, open to other
+// such skins. Programs do without them.
 //
 // # Guarantees
 //

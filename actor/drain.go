@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
 )
 
 // Run blocks until ctx ends or the node is closed, then drains within
@@ -48,12 +50,13 @@ func (n *Node) Drain(ctx context.Context) error {
 		<-n.done
 		return n.outcome()
 	}
+	n.endRunning()
 	n.log.Info("draining")
 	left := n.finishAll(ctx)
 	n.phaseTo(phaseClosed)
 	err := n.shut("the node was closed")
 	if len(left) > 0 {
-		err = errors.Join(fmt.Errorf("drain node %s: %w: these calls were cut short: %s", n.id, context.Cause(ctx), summary(left)), err)
+		err = errors.Join(fmt.Errorf("drain node %s: %w: these calls were cut short: %s", n.id, context.Cause(ctx), left), err)
 	}
 	n.mu.Lock()
 	n.endErr = err
@@ -113,27 +116,65 @@ func (n *Node) outcome() error {
 
 // finishAll ends the node's part in all calls, in good order until ctx ends.
 // It returns the calls that were cut short.
-func (n *Node) finishAll(ctx context.Context) (left []*execution) {
+func (n *Node) finishAll(ctx context.Context) cutShort {
 	n.worker.beginDrain()
 	leaveErr := n.leave(ctx)
 	if leaveErr != nil {
 		n.log.Warn("could not leave all queue groups in time", "err", leaveErr)
 	}
-	quiet := n.worker.drain()
-	settled := n.settledCalls()
-	if waitFor(ctx, quiet) && waitFor(ctx, settled) {
+	n.worker.refuse()
+	if n.finish(ctx) {
 		return nil
 	}
 	cause := context.Cause(ctx)
+	if !errors.Is(cause, ErrDraining) {
+		cause = fmt.Errorf("%w: %w", ErrDraining, cause)
+	}
 	giveUp := time.AfterFunc(lastWait, func() { n.giveUp(cause) })
 	defer giveUp.Stop()
-	left = n.worker.cancelAll(cause)
-	n.calls.cancelAll(cause)
+	left := cutShortOf(n.worker.cancelAll(cause))
+	n.calls.cancelAll(cause, left)
 	after, cancel := context.WithTimeout(context.Background(), lastWait)
 	defer cancel()
-	waitFor(after, quiet)
-	waitFor(after, settled)
+	n.finish(after)
 	return left
+}
+
+// finish waits until nothing is in hand and no call of this node is under way;
+// false when ctx ends first.
+func (n *Node) finish(ctx context.Context) bool {
+	for busy := n.unfinished(); busy != nil; busy = n.unfinished() {
+		if !waitFor(ctx, busy) {
+			return false
+		}
+	}
+	return true
+}
+
+// unfinished returns nil when nothing is in hand and no call of this node is
+// under way, otherwise a channel that is closed when one of the two has become
+// true. Both are looked at in one: a call that is under way may be taken in
+// hand, and what is in hand may make calls.
+func (n *Node) unfinished() <-chan struct{} {
+	w := n.worker
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case w.inHand > 0:
+		if w.quiet == nil {
+			w.quiet = make(chan struct{})
+		}
+		return w.quiet
+	case n.opened > 0:
+		if n.settled == nil {
+			n.settled = make(chan struct{})
+		}
+		return n.settled
+	default:
+		return nil
+	}
 }
 
 // lastWait is how long cancelled handlers have to return.
@@ -150,25 +191,42 @@ func waitFor(ctx context.Context, done <-chan struct{}) bool {
 }
 
 // leave ends the subscriptions that bring new calls. What the broker had sent
-// by then is still admitted.
+// by then is still admitted. A Serve that is under way ends by itself and takes
+// back its own.
 func (n *Node) leave(ctx context.Context) error {
-	n.serving.Lock()
-	defer n.serving.Unlock()
+	var errs []error
+	select {
+	case n.serving <- struct{}{}:
+		defer func() { <-n.serving }()
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("a Serve is still under way: %w", context.Cause(ctx)))
+	}
 	n.worker.mu.Lock()
-	services := make([]*service, 0, len(n.worker.services))
+	subs := make([]transport.Subscription, 0, len(n.worker.services))
 	for _, s := range n.worker.services {
-		services = append(services, s)
+		subs = append(subs, s.sub)
 	}
 	n.worker.mu.Unlock()
-	var errs []error
-	for _, s := range services {
-		if s.sub != nil {
-			errs = append(errs, s.sub.Drain(ctx))
-		}
-	}
-	for _, s := range n.announce {
+	errs = append(errs, drainAll(ctx, subs))
+	n.mu.Lock()
+	announce := n.announce
+	n.announce = nil
+	n.mu.Unlock()
+	for _, s := range announce {
 		errs = append(errs, s.Close())
 	}
+	return errors.Join(errs...)
+}
+
+// drainAll ends subscriptions, all at once: one after the other they would take
+// a round trip each.
+func drainAll(ctx context.Context, subs []transport.Subscription) error {
+	errs := make([]error, len(subs))
+	var group sync.WaitGroup
+	for i, s := range subs {
+		group.Go(func() { errs[i] = s.Drain(ctx) })
+	}
+	group.Wait()
 	return errors.Join(errs...)
 }
 
@@ -198,7 +256,7 @@ func (n *Node) shut(message string) error {
 		n.worker.mu.Lock()
 		stuck := n.worker.listLocked()
 		n.worker.mu.Unlock()
-		err = errors.Join(err, fmt.Errorf("close node %s: %w: %s", n.id, ErrStuck, summary(stuck)))
+		err = errors.Join(err, fmt.Errorf("close node %s: %w: %s", n.id, ErrStuck, cutShortOf(stuck)))
 	}
 	return err
 }
@@ -216,14 +274,15 @@ func (n *Node) connected() bool {
 }
 
 // open counts a call of this node, or refuses it: a node that drains makes no
-// calls but those of its handlers.
+// calls but those of its own handlers. It waits for no others, and those of a
+// linked node could go on for ever.
 func (n *Node) open(c *call) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case n.phase == phaseClosed:
 		return c.failure(codeClosed, wire.ExecutedNo, "start another node")
-	case n.phase == phaseDraining && c.parent == nil:
+	case n.phase == phaseDraining && (c.parent == nil || c.parent.w.n != n):
 		return c.failure(wire.CodeDraining, wire.ExecutedNo, "node "+n.id+" is stopping and makes no new calls")
 	}
 	n.opened++
@@ -240,25 +299,12 @@ func (n *Node) closeCall(*call) {
 	}
 }
 
-// settledCalls returns a channel that is closed when no call of this node is
-// under way.
-func (n *Node) settledCalls() <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	settled := make(chan struct{})
-	if n.opened == 0 {
-		close(settled)
-	} else {
-		n.settled = settled
-	}
-	return settled
-}
-
-// cancelAll ends every call that this node awaits.
-func (t *calls) cancelAll(cause error) {
+// cancelAll ends every call that this node awaits, and adds those that ended
+// by that.
+func (t *calls) cancelAll(cause error, ended cutShort) {
 	t.mu.Lock()
 	var left []*call
-	for _, c := range t.pending {
+	for c := range t.allLocked {
 		if !c.overLocked() {
 			left = append(left, c)
 		}
@@ -266,14 +312,30 @@ func (t *calls) cancelAll(cause error) {
 	t.mu.Unlock()
 	for _, c := range left {
 		c.cancel(cause, "the awaiting node was stopped")
+		<-c.done                                                         // at once, also where its result came first
+		if e, ok := c.err.(*Error); ok && e.Code == wire.CodeCancelled { //nolint:errorlint // our own, as it stands
+			ended[c.id()] = c.target.name
+		}
 	}
 }
 
-// summary names calls by task, for an error.
-func summary(left []*execution) string {
+// cutShort names the tasks of calls by the calls' IDs: a call that this node
+// both awaits and executes counts once.
+type cutShort map[string]string
+
+func cutShortOf(list []*execution) cutShort {
+	left := make(cutShort, len(list))
+	for _, ex := range list {
+		left[ex.id()] = ex.service.name
+	}
+	return left
+}
+
+// String counts the calls by task, for an error.
+func (left cutShort) String() string {
 	count := make(map[string]int)
-	for _, ex := range left {
-		count[ex.service.name]++
+	for _, name := range left {
+		count[name]++
 	}
 	names := make([]string, 0, len(count))
 	for name, k := range count {

@@ -192,9 +192,9 @@ func TestDrainOutOfTime(t *testing.T) {
 				t.Errorf("the cause of a handler's context = %v, want %q in it", cause, errHurry)
 			}
 		}
-		is(t, "Request() of a handler that heeds its context", (<-heeding).err, context.Canceled)
+		is(t, "Request() of a handler that heeds its context", (<-heeding).err, actor.ErrWorkerLost)
 		is(t, "Request() of a handler that does not", (<-ignoring).err, actor.ErrWorkerLost)
-		is(t, "Request() of a handler that awaited", (<-tree).err, context.Canceled)
+		is(t, "Request() of a handler that awaited", (<-tree).err, actor.ErrWorkerLost)
 		if again := worker.Close(); again == nil || again.Error() != err.Error() {
 			t.Errorf("Close() after the drain = %v, want the same as Drain", again)
 		}

@@ -105,7 +105,7 @@ func isProtocolCode(code string) bool {
 	case wire.CodeFailed, wire.CodeMoved, wire.CodeConflict, wire.CodeCycle:
 		return true
 	default:
-		return sentinel(code) != errUnknownCode
+		return sentinel(code) != errUnknownCode //nolint:errorlint // identity is the question
 	}
 }
 
@@ -129,14 +129,19 @@ func (r errorTypes) failure(err error, c codec.Codec) *wire.Failure {
 }
 
 // cause makes the error that a failure of a handler wrapped, or nil.
-func (r errorTypes) cause(f *wire.Failure, c codec.Codec) error {
+func (r errorTypes) cause(f *wire.Failure, c codec.Codec) (cause error) {
+	defer func() {
+		if recover() != nil { // a codec or a type of the user's
+			cause = nil
+		}
+	}()
 	if f.Cause == "" {
 		return nil
 	}
 	if t, ok := r.byCode[f.Cause]; ok {
 		return t.decode(f.Detail, c)
 	}
-	if err := sentinel(f.Cause); err != errUnknownCode {
+	if err := sentinel(f.Cause); err != errUnknownCode { //nolint:errorlint // identity is the question
 		return err
 	}
 	return nil

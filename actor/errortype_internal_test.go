@@ -72,7 +72,7 @@ func registered(t *testing.T, types ...ErrorType) errorTypes {
 }
 
 // travel sends an error from a handler to its awaiter.
-func travel(err error, c codec.Codec, from, to errorTypes) error {
+func travel(err error, c codec.Codec, from, to errorTypes) *Error {
 	header, body := from.failure(err, c).Encode()
 	f := wire.ParseFailure(header, body)
 	e := &Error{Code: f.Code, Message: f.Message, permanent: f.Permanent}
@@ -104,8 +104,8 @@ func TestErrorsSurviveTheTrip(t *testing.T) {
 			if !tt.found(got) {
 				t.Errorf("%s: %v arrives as %v, its cause is not found", c.ContentType(), tt.err, got)
 			}
-			if e := got.(*Error); e.Code != wire.CodeFailed || e.Message != tt.err.Error() {
-				t.Errorf("%s: %v arrives with code %q and message %q, want failed and the handler's text", c.ContentType(), tt.err, e.Code, e.Message)
+			if got.Code != wire.CodeFailed || got.Message != tt.err.Error() {
+				t.Errorf("%s: %v arrives with code %q and message %q, want failed and the handler's text", c.ContentType(), tt.err, got.Code, got.Message)
 			}
 		}
 	}

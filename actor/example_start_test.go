@@ -40,7 +40,7 @@ func ExampleConfig() {
 		Namespace: "shop",
 		Group:     "checkout",
 		Codec:     codec.JSON,
-		Logger:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Slots:     16,
 	})
 	if err != nil {

@@ -52,6 +52,7 @@ type execution struct {
 
 	mu          sync.Mutex // guards the context's own fields
 	cause       error      // why it ended; nil while it has not
+	stopped     error      // why this node\'s drain ended it; nil otherwise
 	standard    context.Context
 	cancelCause context.CancelCauseFunc
 }
@@ -298,7 +299,7 @@ func (ex *execution) succeed(out any, body []byte) {
 		header = transport.Header{}
 		header.Set(wire.HeaderContentType, ex.codec.ContentType())
 	}
-	if err := ex.w.n.backlog.answer(subject, header, body); err != nil {
+	if err := ex.w.n.backlog.answer(ex.answerKey(), subject, header, body); err != nil {
 		ex.publishFailure(publishFailure(err, wire.ExecutedYes))
 	}
 }
@@ -313,6 +314,7 @@ func (ex *execution) refuse(f *wire.Failure) {
 	if !ex.answers() {
 		return
 	}
+	f = ex.fitting(f)
 	if c := ex.awaiter; c != nil {
 		c.n.calls.settleLocal(c, nil, nil, asSent(f))
 		return
@@ -321,6 +323,21 @@ func (ex *execution) refuse(f *wire.Failure) {
 		return // it was taken; nobody waits for more
 	}
 	ex.publishFailure(f)
+}
+
+// fitting leaves out a typed error that no message carries; its text stays.
+func (ex *execution) fitting(f *wire.Failure) *wire.Failure {
+	const surelyFits = 64 << 10 // the headers
+	limit := ex.w.n.maxPayload()
+	if f.Detail == nil || limit == 0 || len(f.Detail)+surelyFits <= limit {
+		return f
+	}
+	if header, body := f.Encode(); headerSize(header)+len(body) <= limit {
+		return f
+	}
+	cut := *f
+	cut.Cause, cut.Detail = "", nil
+	return &cut
 }
 
 // asSent returns a failure as it would arrive. Nearly all arrive as they are.
@@ -341,9 +358,17 @@ func (ex *execution) publishFailure(f *wire.Failure) {
 			header.Set(wire.HeaderContentType, ex.codec.ContentType())
 		}
 	}
-	if err := ex.w.n.backlog.answer(subject, header, body); err != nil {
+	if err := ex.w.n.backlog.answer(ex.answerKey(), subject, header, body); err != nil {
 		ex.w.n.log.Warn("answer not sent", "task", ex.service.name, "call", ex.id(), "code", f.Code, "err", err)
 	}
+}
+
+// answerKey identifies the call towards its caller; empty for a foreign one.
+func (ex *execution) answerKey() string {
+	if ex.foreign {
+		return ""
+	}
+	return ex.key
 }
 
 // answers says whether this is the first answer to the call.

@@ -19,6 +19,7 @@ type faultConn struct {
 	mu      sync.Mutex // guards what follows; not held across inner
 	frozen  chan struct{}
 	dead    bool
+	closed  bool
 	isCut   bool
 	subs    map[*faultSub]struct{}
 	drop    func(m *transport.Message) bool
@@ -71,14 +72,24 @@ func (c *faultConn) Publish(ctx context.Context, m *transport.Message) error {
 		if d := delay(m); d > 0 {
 			late := *m
 			late.Header = m.Header.Clone()
-			c.lagging.Go(func() {
-				<-time.After(d)
-				_ = c.inner.Publish(context.Background(), &late) // the connection may be closed by then
-			})
-			return nil
+			return c.later(d, &late)
 		}
 	}
 	return c.inner.Publish(ctx, m)
+}
+
+// later publishes m after a while.
+func (c *faultConn) later(d time.Duration, m *transport.Message) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return transport.ErrClosed
+	}
+	c.lagging.Go(func() {
+		<-time.After(d)
+		_ = c.inner.Publish(context.Background(), m) // the connection may be closed by then
+	})
+	return nil
 }
 
 func (c *faultConn) Subscribe(subject, group string, handler func(*transport.Message)) (transport.Subscription, error) {
@@ -119,6 +130,9 @@ func (c *faultConn) Drain(ctx context.Context) error {
 
 func (c *faultConn) Close() error {
 	c.thaw()
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.lagging.Wait()
 	err := c.inner.Close()
 	c.owner.End(nil)

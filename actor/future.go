@@ -51,7 +51,7 @@ func Tell[In any](ctx context.Context, t *Target, in In, opts ...CallOption) err
 	c := new(call)
 	c.begin(ctx, t, in, append(opts[:len(opts):len(opts)], func(o *callOptions) { o.tell = true }), true)
 	c.await(ctx)
-	return c.err
+	return c.outcome()
 }
 
 // Await returns the result, waiting for it if need be. When ctx ends first it
@@ -70,8 +70,13 @@ func (f *Future[T]) Done() <-chan struct{} { return f.call.done }
 
 // OnDone runs fn once the result is there, at once when it is. fn must return
 // soon and must not block: it runs on the goroutine that ends the call. It lets
-// one goroutine wait for many futures.
-func (f *Future[T]) OnDone(fn func()) { f.call.onDone(fn) }
+// one goroutine wait for many futures. stop ends the association, as that of
+// context.AfterFunc does: it returns true when it kept fn from being run, false
+// when fn was started already or stopped before. It does not wait for fn.
+func (f *Future[T]) OnDone(fn func()) (stop func() bool) {
+	w := f.call.onDone(fn)
+	return func() bool { return f.call.unwatch(w) }
+}
 
 // ID identifies the call among those of its node. Further attempts of the same
 // call append "-2", "-3" and so on. It is empty for a call that was refused
@@ -87,7 +92,7 @@ func (f *Future[T]) Cancel() { f.call.cancel(context.Canceled, "cancelled by its
 func (f *Future[T]) result() (T, error) {
 	f.once.Do(func() {
 		c := &f.call
-		if f.err = c.err; f.err != nil {
+		if f.err = c.outcome(); f.err != nil {
 			return
 		}
 		var ok bool

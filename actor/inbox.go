@@ -2,6 +2,7 @@ package actor
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/atasks-io/atasks/internal/wire"
 	"github.com/atasks-io/atasks/transport"
@@ -65,11 +66,14 @@ func (t *calls) resultLocked(c *call, m *transport.Message) {
 	if c.peer != nil {
 		c.peer.heard(t.n.clock.now())
 	}
-	ghost := c.state == callGhost
+	ghost, local := c.state == callGhost, c.local
 	t.endLocked(c)
 	t.mu.Unlock()
 	if ghost {
 		return
+	}
+	if local != nil { // a later attempt, here
+		local.cancel(context.Canceled)
 	}
 	c.reply = m.Data
 	c.end(nil)

@@ -330,6 +330,11 @@ func (n *Node) Calls(ctx context.Context, wait time.Duration) ([]CallInfo, error
 
 // scatter asks all nodes and gathers the answers that come within wait.
 func scatter[T any](ctx context.Context, n *Node, verb string, wait time.Duration) ([]T, error) {
+	select {
+	case <-n.stop:
+		return nil, fmt.Errorf("ask all nodes for %s: %w: start another", verb, ErrClosed)
+	default:
+	}
 	gathered := make(chan T, 1024) // more nodes than that are cut off, not waited for
 	t := n.calls
 	t.mu.Lock()

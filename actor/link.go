@@ -3,6 +3,7 @@ package actor
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"runtime"
 	"slices"
@@ -33,7 +34,8 @@ func As(role string) LinkOption { return func(o *linkOptions) { o.role = role } 
 // that either is linked to: a call of a task that was declared InNamespace of a
 // role goes through the node of that role, whichever linked node the context
 // carries. Linking closes nothing and lasts until the nodes are closed. It
-// fails when a role would stand for two nodes. It may be called at any time.
+// fails when a role would stand for two nodes; a node that has been closed
+// leaves its roles to others. It may be called at any time.
 func (n *Node) Link(other *Node, opts ...LinkOption) error {
 	if other == nil {
 		return errors.New("link: the other node is nil: start it first")
@@ -56,8 +58,8 @@ func (n *Node) Link(other *Node, opts ...LinkOption) error {
 		defer b.mu.Unlock()
 	}
 	merged := make(map[string]*Node, len(a.roles)+len(b.roles)+2)
-	maps.Copy(merged, a.roles)
-	for role, node := range b.roles {
+	maps.Insert(merged, a.openLocked())
+	for role, node := range b.openLocked() {
 		if have := merged[role]; have != nil && have != node {
 			return fmt.Errorf("link: role %q would stand for two nodes, %s and %s: name one with actor.As", role, have.id, node.id)
 		}
@@ -122,20 +124,48 @@ func (l *nodeLinks) locked() *nodeLinks {
 	}
 }
 
+// openLocked yields the roles of nodes that have not been closed.
+func (l *nodeLinks) openLocked() iter.Seq2[string, *Node] {
+	return func(yield func(string, *Node) bool) {
+		for role, node := range l.roles {
+			if !node.isClosed() && !yield(role, node) {
+				return
+			}
+		}
+	}
+}
+
+// isClosed says whether Done is closed.
+func (n *Node) isClosed() bool {
+	select {
+	case <-n.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // linked returns the node of a role, and for an error text the roles there
 // are. A node's own namespace needs no link.
 func (n *Node) linked(role string) (node *Node, known string) {
 	l := n.links.locked()
 	defer l.mu.Unlock()
-	if node = l.roles[role]; node != nil {
+	if node = l.roles[role]; node != nil && !node.isClosed() {
 		return node, ""
 	}
 	if role == n.cfg.Namespace {
 		return n, ""
 	}
-	roles := slices.Sorted(maps.Keys(l.roles))
+	if node != nil {
+		return nil, "the node that it stood for is closed"
+	}
+	var roles []string
+	for role := range l.openLocked() {
+		roles = append(roles, role)
+	}
 	if len(roles) == 0 {
 		return nil, "it is linked to none"
 	}
+	slices.Sort(roles)
 	return nil, "it knows " + strings.Join(roles, ", ")
 }

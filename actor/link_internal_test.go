@@ -144,3 +144,20 @@ func TestCallsGoThroughLinks(t *testing.T) {
 		t.Errorf("Ask() = %q, %v, want back", got, err)
 	}
 }
+
+// TestLinkAfterClose: a node that was closed leaves its role to another.
+func TestLinkAfterClose(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	n := r.named("a", "b", "b", "c")
+	mustLink(t, n[0], n[1])
+	n[1].Close()
+	if got, known := n[0].linked("b"); got != nil || !strings.Contains(known, "closed") {
+		t.Errorf("linked(role of a closed node) = %v, %q, want nil and why", got, known)
+	}
+	mustLink(t, n[0], n[2])
+	mustLink(t, n[3], n[0])
+	if got, known := n[3].linked("b"); got != n[2].Node {
+		t.Errorf("linked(b) = %v (%s), want the node that came after", got, known)
+	}
+}

@@ -337,8 +337,11 @@ func TestAcceptedOnlyWhenItTakesLong(t *testing.T) {
 		runs time.Duration
 		want int
 	}{
-		{0, 0}, {10 * time.Millisecond, 0}, {19 * time.Millisecond, 0},
-		{40 * time.Millisecond, 1}, {time.Second, 1},
+		{0, 0},
+		{10 * time.Millisecond, 0},
+		{19 * time.Millisecond, 0},
+		{40 * time.Millisecond, 1},
+		{time.Second, 1},
 	} {
 		virtual(t, func(t *testing.T, r *rig) {
 			var s starts

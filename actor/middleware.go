@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,9 @@ import (
 // Call is what middleware sees of a call. On the worker's side In is set
 // before, Out after the handler; on the caller's side likewise, around the
 // whole await. In and Out have the types that the task declares, or are []byte
-// for untyped calls; middleware may replace them by values of the same type.
+// for untyped calls; middleware may replace them by values of the same type. On
+// both sides In is a copy of what the caller gave, as the codec carries it,
+// and the middleware's own.
 type Call struct {
 	Info Info
 	// Header is the call's metadata, "traceparent", "tracestate" and "baggage"
@@ -61,18 +64,18 @@ func withHeader(ctx context.Context, header map[string]string) context.Context {
 // waits for the result, so it needs a goroutine, which a node without
 // middleware does not.
 func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
-	if err := c.adopt(); err != nil {
+	in, err := c.snapshot()
+	if err == nil {
+		err = c.adopt(o)
+	}
+	if err != nil {
 		c.fail(err)
 		return
 	}
-	ctx = c.n.calls.wrapped(ctx, c)
+	ctx = c.n.calls.wrap(ctx, c)
 	meta, _ := ctx.Value(metadataKey{}).(metadata)
 	for k, v := range o.meta {
 		meta = meta.with(k, v)
-	}
-	in := c.in
-	if body, ok := in.(rawBody); ok {
-		in = []byte(body)
 	}
 	rec := &Call{
 		Info:   Info{ID: c.id(), Task: c.target.name, Namespace: c.n.cfg.Namespace, Caller: c.n.id, Depth: int(c.depth), Attempt: 1},
@@ -80,11 +83,14 @@ func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
 		In:     in,
 	}
 	inner := *o
-	inner.node, inner.wrapped, inner.meta = c.n, true, nil
+	inner.node, inner.outer, inner.meta = c.n, c, nil
 	var called atomic.Bool
 	chain := wrap(c.n.cfg.OnCall, func(ctx context.Context, rec *Call) error {
-		called.Store(true)
-		return c.callInner(withHeader(ctx, rec.Header), rec, inner)
+		made := inner
+		if made.again = called.Swap(true); !made.again {
+			c.n.calls.handOn(c)
+		}
+		return c.callInner(withHeader(ctx, rec.Header), rec, made)
 	})
 	run := func() {
 		var err error = c.failure(wire.CodePanicked, wire.ExecutedUnknown, "middleware called runtime.Goexit")
@@ -97,22 +103,78 @@ func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
 	c.passOn()
 }
 
-// wrapped returns the context of the middleware around a call. It ends with
-// the call, and the call ends at its deadline even if the middleware does not.
-func (t *calls) wrapped(ctx context.Context, c *call) context.Context {
+// snapshot returns the input as middleware gets it: a copy, since the chain
+// runs on another goroutine, and who began the call may change what it gave as
+// soon as Begin has returned.
+func (c *call) snapshot() (any, error) {
+	given := c.in
+	c.in = nil
+	if body, ok := given.(rawBody); ok {
+		return bytes.Clone(body), nil
+	}
+	if given == nil || c.target.in != nil {
+		return given, nil // assigning it has copied it
+	}
+	body, err := marshal(c.n.cfg.Codec, given)
+	if err != nil {
+		return nil, c.failure(wire.CodeBadInput, wire.ExecutedNo, fmt.Sprintf("the input does not encode: %v", err))
+	}
+	var in any
+	err = c.contain(func() (err error) {
+		in, err = c.target.copied(c.n.cfg.Codec, body)
+		return err
+	})
+	if err != nil {
+		return nil, c.failure(wire.CodeBadInput, wire.ExecutedNo, fmt.Sprintf("the input does not decode for middleware: %v", err))
+	}
+	return in, nil
+}
+
+// wrap lists the call, so that it ends with its node, and returns the context
+// of the middleware around it. That ends with the call, and the call ends at
+// its deadline even if the middleware does not.
+func (t *calls) wrap(ctx context.Context, c *call) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	c.onDone(cancel)
-	if c.deadline == 0 {
-		return ctx
+	if c.deadline != 0 {
+		ctx, cancel = context.WithDeadline(ctx, t.n.clock.time(c.deadline))
+		c.onDone(cancel)
 	}
-	ctx, stop := context.WithDeadline(ctx, t.n.clock.time(c.deadline))
-	c.onDone(stop)
+	t.mu.Lock()
+	closed := t.closed
+	if !closed && !c.overLocked() {
+		t.wrapped[c] = struct{}{}
+		t.armLocked(c, c.deadline, c.begun)
+	}
+	t.mu.Unlock()
+	if closed {
+		t.abandon(c, c.failure(codeClosed, wire.ExecutedNo, "start another node"))
+	}
+	return ctx
+}
+
+// allLocked yields every call that this node awaits.
+func (t *calls) allLocked(yield func(*call) bool) {
+	for _, c := range t.pending {
+		if !yield(c) {
+			return
+		}
+	}
+	for c := range t.wrapped {
+		if !yield(c) {
+			return
+		}
+	}
+}
+
+// handOn notes that the middleware around a call has called next: from here on
+// it may be executed.
+func (t *calls) handOn(c *call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !c.overLocked() {
-		t.armLocked(c, c.deadline, c.begun)
+		c.state = callWrapped
 	}
-	return ctx
 }
 
 // wrappedError makes what middleware returned the error of a call. called says
@@ -151,11 +213,11 @@ func (c *call) callInner(ctx context.Context, rec *Call, o callOptions) error {
 	if body, ok := in.([]byte); ok && c.target.untyped {
 		in = rawBody(body)
 	}
-	inner := new(call)
+	inner := &call{borrowed: c.target.untyped} // from the middleware, which goes on when it ends
 	inner.begin(ctx, c.target, in, []CallOption{func(p *callOptions) { *p = o }}, true)
 	inner.await(ctx)
-	if inner.err != nil {
-		return inner.err
+	if err := inner.outcome(); err != nil {
+		return err
 	}
 	out, err := c.target.decoded(inner)
 	rec.Out = out

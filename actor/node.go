@@ -39,23 +39,31 @@ type Node struct {
 	strays   atomic.Uint64 // messages dropped
 	messages sync.Pool     // saves an allocation per publish: a transport keeps no message
 
+	verbs     map[string]verb
+	inspector *inspector
+
 	sending context.Context // of what the node publishes; ends when a closing node waits no longer
 	giveUp  context.CancelCauseFunc
+
+	running    context.Context // ends when the node begins to drain
+	endRunning context.CancelFunc
+	serving    chan struct{} // holds one while Serve runs, so that Drain can wait for its end
+	drainAsked atomic.Bool   // by the verb
 
 	goroutines sync.WaitGroup
 	stop       chan struct{} // closed when the node's own goroutines are to end
 	done       chan struct{} // closed when the node is
 	lost       chan struct{} // closed when the connection has ended by itself
 
-	mu       sync.Mutex // guards what follows
+	// mu guards what follows, the closing of lost, and what is added to
+	// goroutines. It comes last in the lock order: worker.mu, calls.mu, mu.
+	mu       sync.Mutex
 	phase    phase
-	subs     []transport.Subscription // of the node itself
 	opened   int                      // calls of this node that are under way
-	settled  chan struct{}            // closed when none is; nil unless draining
+	settled  chan struct{}            // closed when none is; nil unless Drain waits for that
 	denied   map[string]chan error    // publishes whose refusal somebody waits for, by subject
 	lostErr  error                    // why the connection ended
 	endErr   error                    // what Drain and Close return
-	serving  sync.Mutex               // held by Serve, so that Drain sees all of it or nothing
 	announce []transport.Subscription // discovery
 }
 
@@ -111,17 +119,18 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg:    cfg,
-		conn:   conn,
-		id:     rand.Text(),
-		clock:  newClock(),
-		codecs: newCodecs(cfg.Codec),
-		errors: types,
-		stop:   make(chan struct{}),
-		done:   make(chan struct{}),
-		lost:   make(chan struct{}),
-		denied: make(map[string]chan error),
-		links:  &nodeLinks{},
+		cfg:     cfg,
+		conn:    conn,
+		id:      rand.Text(),
+		clock:   newClock(),
+		codecs:  newCodecs(cfg.Codec),
+		errors:  types,
+		serving: make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
+		lost:    make(chan struct{}),
+		denied:  make(map[string]chan error),
+		links:   &nodeLinks{},
 	}
 	n.log = cfg.Logger.With("node", n.id)
 	n.messages.New = func() any { return new(transport.Message) }
@@ -130,8 +139,11 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 		n.contentType = cfg.Codec.ContentType()
 	}
 	n.sending, n.giveUp = context.WithCancelCause(context.Background())
+	n.running, n.endRunning = context.WithCancel(context.Background())
+	n.verbs = n.knownVerbs()
 	n.outbox = newOutbox(n)
-	n.backlog = &backlog{n: n}
+	n.inspector = newInspector(n)
+	n.backlog = newBacklog(n)
 	n.calls = newCalls(n)
 	n.worker = newWorker(n)
 	return n, nil
@@ -141,6 +153,7 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 func (n *Node) start(ctx context.Context) error {
 	n.learnFeatures()
 	n.spawn(n.outbox.run)
+	n.spawn(n.inspector.run)
 	n.spawn(func() { n.calls.sweeper.run(n.stop) })
 	n.spawn(func() { n.worker.sweeper.run(n.stop) })
 	ns := n.cfg.Namespace
@@ -152,11 +165,9 @@ func (n *Node) start(ctx context.Context) error {
 		{wire.NodePattern(ns, n.id), n.private},
 		{wire.NodePattern(ns, wire.AllNodes), n.private},
 	} {
-		sub, err := n.conn.Subscribe(s.subject, "", s.handler)
-		if err != nil {
+		if _, err := n.conn.Subscribe(s.subject, "", s.handler); err != nil {
 			return fmt.Errorf("subscribe to %q: %w", s.subject, err)
 		}
-		n.subs = append(n.subs, sub)
 	}
 	if err := n.conn.Flush(ctx); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -225,15 +236,14 @@ func (n *Node) Done() <-chan struct{} { return n.done }
 func (n *Node) event(e transport.Event) {
 	switch e.Kind {
 	case transport.Cut:
-		n.log.Warn("connection cut", "err", e.Err)
+		n.log.Warn("connection cut")
 		n.calls.cutOff()
 	case transport.Restored:
 		n.log.Info("connection restored")
 		n.learnFeatures()
 		n.calls.restored()
 		n.spawn(n.calls.sendHeld)
-		n.backlog.restored.Add(1)
-		n.spawn(n.backlog.send)
+		n.backlog.restored()
 	case transport.Closed:
 		n.mu.Lock()
 		unasked := n.phase != phaseClosed

@@ -21,6 +21,7 @@ type peer struct {
 	cursor      *call   // where the next ping goes on naming calls
 	seen        instant // its last sign of life
 	strikes     int8    // pings in a row that nobody was there to hear
+	struck      instant // the last of them
 
 	// One for all pings: a worker that is starved answers late, and lives.
 	answers *probe
@@ -148,6 +149,11 @@ func (p *peer) answered(frame wire.Frame, m *transport.Message) {
 			t.mu.Unlock() // it may be on its way back, as we were
 			return
 		}
+		if p.strikes > 0 && now.sub(p.struck) < strikeWait {
+			t.mu.Unlock() // pings that left together say the same thing once
+			return
+		}
+		p.struck = now
 		if p.strikes++; p.strikes >= 2 {
 			t.endDetourLocked(p.node)
 			p.loseAllLocked(fmt.Sprintf("node %s is gone: its process ended or its connection closed", p.node))

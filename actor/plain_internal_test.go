@@ -86,7 +86,7 @@ type (
 		A int `json:"a,string"`
 	}
 	withEmptyTag struct {
-		A int `json:","`
+		A int `json:","` //nolint:staticcheck // what is tested
 	}
 	withDouble struct {
 		A int `json:"b"`
@@ -99,7 +99,7 @@ type (
 	}
 	// withOddTag has a tag that encoding/json ignores, so the name is the field's.
 	withOddTag struct {
-		A int `json:"\\"`
+		A int `json:"\\"` //nolint:staticcheck // what is tested
 		B int `json:"A"`
 	}
 	withComplex struct{ C complex128 }
@@ -426,6 +426,22 @@ func TestCallsPassPlainValuesBothWays(t *testing.T) {
 	here, err1 := Ask[any, any](local.under(), loose, v)
 	there, err2 := Ask[any, any](remote.under(), loose, v)
 	if diff := cmp.Diff(fmt.Sprintf("%T %v", there, there), fmt.Sprintf("%T %v", here, here)); err1 != nil || err2 != nil || diff != "" {
-		t.Errorf("an untyped caller sees where the call ran: %v, %v (-remote +local):\n%s", err1, err2, diff)
+		t.Errorf("a caller that takes anything sees where the call ran: %v, %v (-remote +local):\n%s", err1, err2, diff)
+	}
+	seen := make(map[bool]string)
+	for _, n := range []*member{local, remote} {
+		if err := n.Serve(Implement(NewTarget[any, string]("look"), func(_ context.Context, v any) (string, error) {
+			return fmt.Sprintf("%T %v", v, v), nil
+		})); err != nil {
+			t.Fatalf("Serve() = %v, want nil", err)
+		}
+		got, err := Ask[in, string](n.under(), NewTarget[in, string]("look"), v)
+		if err != nil {
+			t.Errorf("Ask() = %v, want nil", err)
+		}
+		seen[n.cfg.NoLocal] = got
+	}
+	if diff := cmp.Diff(seen[true], seen[false]); diff != "" {
+		t.Errorf("a handler that takes anything sees where the call came from (-remote +local):\n%s", diff)
 	}
 }

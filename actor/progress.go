@@ -2,6 +2,8 @@ package actor
 
 import (
 	"context"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"unicode/utf8"
 
@@ -40,6 +42,7 @@ const maxNote = 1 << 10
 type progressFeed struct {
 	fn    func(Progress)
 	spawn func(func()) bool
+	log   *slog.Logger
 
 	mu      sync.Mutex // guards what follows
 	latest  Progress
@@ -61,11 +64,20 @@ func (f *progressFeed) put(p Progress) {
 	}
 }
 
+// run hands out what there is. A function that panics, which is not ours,
+// misses that report and gets the next.
 func (f *progressFeed) run() {
+	defer func() {
+		if r := recover(); r != nil {
+			f.log.Error("OnProgress function panicked", "panic", r, "stack", string(debug.Stack()))
+		}
+		if !f.idle() {
+			f.spawn(f.run)
+		}
+	}()
 	for {
 		f.mu.Lock()
 		if !f.fresh {
-			f.running = false
 			f.mu.Unlock()
 			return
 		}
@@ -74,6 +86,14 @@ func (f *progressFeed) run() {
 		f.mu.Unlock()
 		f.fn(p)
 	}
+}
+
+// idle notes that nobody hands out reports any more, unless there is one.
+func (f *progressFeed) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running = f.fresh
+	return !f.fresh
 }
 
 // close refuses further reports; the last one taken is still handed out.

@@ -31,6 +31,10 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 		t.mu.Unlock()
 		return
 	}
+	if f.Code == wire.CodeDeadline && c.deadline != 0 {
+		t.expireLocked(c, nil) // the worker's clock was a moment ahead: the same end, in the same words
+		return
+	}
 	if c.named != "" && (f.Code == wire.CodeNoWorker || f.Code == wire.CodeDraining) {
 		t.closeRoutesLocked(c.named)
 	}
@@ -51,7 +55,10 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 	}
 	t.endLocked(c)
 	t.mu.Unlock()
-	c.end(t.errorOf(c, f, node)) // decodes what users have registered, so without the lock
+	if f.Code == wire.CodeFailed && f.Cause != "" {
+		c.failed = f
+	}
+	c.end(t.errorOf(c, f, node))
 }
 
 // holdLocked keeps the call here for a while. Without a wait it is held until
@@ -151,28 +158,33 @@ func (t *calls) pauseLocked(c *call, now instant, code string) (time.Duration, b
 
 // errorOf makes the awaiter's error of what ended the call.
 func (t *calls) errorOf(c *call, f *wire.Failure, node string) *Error {
-	e := c.failure(f.Code, f.Executed, f.Message)
+	e := c.failure(f.Code, c.ran(f.Executed), f.Message)
 	e.Node, e.permanent = node, f.Permanent
 	if f.Code == wire.CodeWorkerLost && c.target.maxAttempts() == 1 && !c.target.untyped {
 		e.Message += "; declare it Idempotent if it may run again"
-	}
-	if f.Code == wire.CodeFailed {
-		e.cause = t.n.errors.cause(f, t.n.cfg.Codec)
 	}
 	return e
 }
 
 // disconnected is how a call ends that waited for the connection in vain.
 func (t *calls) disconnected(c *call) *Error {
-	return c.failure(wire.CodeDisconnected, wire.ExecutedNo,
-		fmt.Sprintf("the connection to the broker did not come back within %v; the call was not sent", t.n.cfg.Patience))
+	what := "the call was not sent"
+	if c.attempt > 1 {
+		what = "the call was not sent again"
+	}
+	return c.failure(wire.CodeDisconnected, c.ran(wire.ExecutedNo),
+		fmt.Sprintf("the connection to the broker did not come back within %v; %s", t.n.cfg.Patience, what))
 }
 
 // publishFailed ends a call that the transport would not take. When that is
 // because the connection is cut, which we are about to hear, the call is held.
-func (t *calls) publishFailed(c *call, err error) {
+func (t *calls) publishFailed(c *call, sends int32, err error) {
 	now := t.n.clock.now()
 	t.mu.Lock()
+	if c.sends != sends { // it has been sent again meanwhile
+		t.mu.Unlock()
+		return
+	}
 	if errors.Is(err, transport.ErrDisconnected) && c.state == callSent && (c.until == 0 || now < c.until) {
 		c.lastWords = err.Error()
 		t.holdLocked(c, now, cutPause)

@@ -3,6 +3,7 @@ package actor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -160,5 +161,26 @@ func (ex *execution) failureOf(err error) *wire.Failure {
 	if bad, ok := err.(badInput); ok { //nolint:errorlint // a handler may wrap one of its own calls'
 		return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: bad.Error()}
 	}
+	if f := ex.failureOfEnd(err); f != nil {
+		return f
+	}
 	return ex.w.n.errors.failure(err, ex.codec)
+}
+
+// failureOfEnd is what a handler's error amounts to that only passes on how
+// its context ended, where that was not the caller's doing; nil when it is an
+// error of its own.
+func (ex *execution) failureOfEnd(err error) *wire.Failure {
+	if errors.Is(err, context.DeadlineExceeded) && ex.deadline != 0 && ex.w.n.clock.now() >= ex.deadline {
+		return &wire.Failure{Code: wire.CodeDeadline, Executed: wire.ExecutedUnknown, Message: err.Error()}
+	}
+	ex.mu.Lock()
+	cause := ex.stopped
+	ex.mu.Unlock()
+	if cause == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, cause) {
+		return nil
+	}
+	// A task that may run twice does, elsewhere, which a handler that heeds
+	// its context deserves no less than one that does not.
+	return &wire.Failure{Code: wire.CodeWorkerLost, Executed: wire.ExecutedUnknown, Message: "node " + ex.w.n.id + " was stopped: " + cause.Error()}
 }

@@ -16,44 +16,71 @@ const serveTimeout = 10 * time.Second
 // Serve makes the node execute calls of the given tasks. It is all or nothing:
 // when it fails, none of them is served. It returns when the subscriptions are
 // live on the broker that the node is connected to. Serving a task twice on
-// one node fails with ErrDuplicate.
+// one node fails with ErrDuplicate. A node that begins to drain meanwhile ends
+// it with ErrDraining.
 func (n *Node) Serve(servables ...Servable) error {
-	n.serving.Lock()
-	defer n.serving.Unlock()
+	select {
+	case n.serving <- struct{}{}:
+		defer func() { <-n.serving }()
+	case <-n.running.Done():
+	}
 	services, err := n.prepare(servables)
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
+	err = n.subscribe(services)
+	if err == nil {
+		err = n.publishServices(services)
+	}
+	if err != nil {
+		return fmt.Errorf("serve: %w", errors.Join(err, unsubscribe(services)))
+	}
+	return nil
+}
+
+// publishServices lets calls of this process and calls by name find the
+// services. Those that came by the subscriptions before found them already.
+func (n *Node) publishServices(services []*service) error {
 	w := n.worker
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.draining { // and leaves what is published by now
+		return n.notRunning()
+	}
 	for _, s := range services {
 		w.services[s.name] = s
 	}
-	w.thaw.watchLocked(n.clock.now())
-	w.mu.Unlock()
-	if err := n.subscribe(services); err != nil {
-		w.mu.Lock()
-		for _, s := range services {
-			delete(w.services, s.name)
+	return nil
+}
+
+// unsubscribe takes back the subscriptions of a Serve that failed. What they
+// have received is executed: it would be lost.
+func unsubscribe(services []*service) error {
+	var subs []transport.Subscription
+	for _, s := range services {
+		if s.sub != nil {
+			subs = append(subs, s.sub)
 		}
-		w.mu.Unlock()
-		for _, s := range services {
-			if s.sub != nil {
-				err = errors.Join(err, s.sub.Close())
-			}
-		}
-		return fmt.Errorf("serve: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastWait)
+	defer cancel()
+	return drainAll(ctx, subs)
+}
+
+// notRunning says why nothing new is served; nil while the node runs.
+func (n *Node) notRunning() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.phase.err(); err != nil {
+		return fmt.Errorf("node %s: %w: start another", n.id, err)
 	}
 	return nil
 }
 
 // prepare checks what is to be served.
 func (n *Node) prepare(servables []Servable) ([]*service, error) {
-	n.mu.Lock()
-	phase := n.phase
-	n.mu.Unlock()
-	if phase != phaseRunning {
-		return nil, fmt.Errorf("node %s: %w: start another", n.id, phase.err())
+	if err := n.notRunning(); err != nil {
+		return nil, err
 	}
 	n.worker.mu.Lock()
 	defer n.worker.mu.Unlock()
@@ -78,20 +105,29 @@ func (n *Node) prepare(servables []Servable) ([]*service, error) {
 
 // subscribe joins the queue groups of the services.
 func (n *Node) subscribe(services []*service) error {
+	w := n.worker
+	w.mu.Lock()
+	w.thaw.watchLocked(n.clock.now())
+	w.mu.Unlock()
 	for _, s := range services {
 		subject := wire.TaskSubject(n.cfg.Namespace, s.name)
-		sub, err := n.conn.Subscribe(subject, wire.QueueGroup, func(m *transport.Message) { n.worker.receive(s, m) })
+		sub, err := n.conn.Subscribe(subject, wire.QueueGroup, func(m *transport.Message) { w.receive(s, m) })
 		if err != nil {
 			return fmt.Errorf("task %q: subscribe to %q: %w", s.name, subject, err)
 		}
 		s.sub = sub
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), serveTimeout)
+	ctx, cancel := context.WithTimeout(n.running, serveTimeout)
 	defer cancel()
-	if err := n.conn.Flush(ctx); err != nil {
+	err := n.conn.Flush(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case n.running.Err() != nil:
+		return n.notRunning()
+	default:
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	return nil
 }
 
 // Request calls a task with an encoded input and returns the encoded result:
@@ -99,12 +135,12 @@ func (n *Node) subscribe(services []*service) error {
 // Config.Codec, and so is the result. It blocks until the result is there or
 // ctx ends, which cancels the call. Options are those of every call.
 func (n *Node) Request(ctx context.Context, name string, body []byte, opts ...CallOption) ([]byte, error) {
-	c := new(call)
+	c := &call{borrowed: true}
 	opts = append([]CallOption{Via(n)}, opts...)
 	c.begin(ctx, untyped(name), rawBody(body), opts, true)
 	c.await(ctx)
-	if c.err != nil {
-		return nil, c.err
+	if err := c.outcome(); err != nil {
+		return nil, err
 	}
 	reply, err := c.resultBytes()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/atasks-io/atasks/codec"
 	"github.com/atasks-io/atasks/internal/wire"
 )
 
@@ -23,10 +24,11 @@ type Target struct {
 	rerunnable bool // running it again is safe
 	untyped    bool // input and result are bytes
 	retry      *RetryPolicy
-	in, out    *plainType               // nil where values must pass the codec
-	decoded    func(*call) (any, error) // the result of a call as an Out, for middleware
-	nameErr    error                    // what is wrong with the name …
-	optionErr  error                    // … and with the options
+	in, out    *plainType                             // nil where values must pass the codec
+	decoded    func(*call) (any, error)               // the result of a call as an Out, for middleware
+	copied     func(codec.Codec, []byte) (any, error) // an input as an In, likewise
+	nameErr    error                                  // what is wrong with the name …
+	optionErr  error                                  // … and with the options
 }
 
 // NewTarget declares a target that takes an In and returns an Out. It never
@@ -45,6 +47,11 @@ func NewTarget[In, Out any](name string, opts ...TargetOption) *Target {
 			}
 			var v Out
 			err := c.decode(&v)
+			return v, err
+		},
+		copied: func(c codec.Codec, body []byte) (any, error) {
+			var v In
+			err := c.Unmarshal(body, &v)
 			return v, err
 		},
 	}
@@ -193,7 +200,8 @@ type callOptions struct {
 	onProgress func(Progress)
 	meta       metadata
 	tell       bool
-	wrapped    bool // by the middleware already
+	outer      *call // whose middleware makes this one
+	again      bool  // it has made one already, which has the number of outer
 	err        error
 }
 
@@ -207,9 +215,15 @@ func CallTimeout(d time.Duration) CallOption {
 	}
 }
 
-// Via makes the call through n, whatever node the context carries.
+// Via makes the call through n, whatever node the context carries. With nil the
+// call fails with ErrBadOption.
 func Via(n *Node) CallOption {
-	return func(o *callOptions) { o.node = n }
+	return func(o *callOptions) {
+		o.node = n
+		if n == nil {
+			o.err = join(o.err, errors.New("Via(nil): want a node, or leave it out to use that of the context"))
+		}
+	}
 }
 
 // InFlight bounds how many calls of one Map are under way at once. Default 256.
@@ -233,21 +247,6 @@ func OnProgress(fn func(Progress)) CallOption {
 // [WithMetadata] does.
 func Meta(key, value string) CallOption {
 	return func(o *callOptions) { o.meta = o.meta.with(key, value) }
-}
-
-// MapInFlight returns what InFlight amounts to among the options of calls of t,
-// for package atask.
-func MapInFlight(t *Target, opts []CallOption) (int, error) {
-	o := callOptions{inFlight: 256}
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
-	}
-	if o.err != nil {
-		return 0, &Error{Code: codeBadOption, Name: t.Name(), Executed: ExecutedNo, Message: o.err.Error()}
-	}
-	return o.inFlight, nil
 }
 
 // metadata are the entries that travel down the tree of calls. It is never

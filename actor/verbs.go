@@ -1,19 +1,43 @@
 package actor
 
 import (
+	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/atasks-io/atasks/internal/wire"
 	"github.com/atasks-io/atasks/transport"
 )
 
+// verb is what a node does with one kind of message to its own subject.
+type verb struct {
+	toAll  bool // may be sent to all nodes; otherwise a slip would reach a whole namespace
+	handle func(m *transport.Message, toAll bool)
+}
+
+// knownVerbs are those of the protocol.
+func (n *Node) knownVerbs() map[string]verb {
+	return map[string]verb{
+		wire.VerbPing: {toAll: true, handle: n.answerPing},
+		wire.VerbInfo: {toAll: true, handle: n.inspects(wire.VerbInfo)},
+		wire.VerbPs:   {toAll: true, handle: n.inspects(wire.VerbPs)},
+		wire.VerbCancel: {handle: func(m *transport.Message, _ bool) {
+			n.worker.cancelled(m.Data)
+			n.answer(m.Reply, nil)
+		}},
+		wire.VerbAwaits: {handle: func(m *transport.Message, _ bool) {
+			n.answer(m.Reply, n.calls.stillAwaited(string(m.Data)))
+		}},
+		wire.VerbStack: {handle: n.inspects(wire.VerbStack)},
+		wire.VerbDrain: {handle: n.drainTold},
+	}
+}
+
 // private takes what is sent to this node, or to all nodes. It runs on a
 // goroutine of its own, so that pings are answered however many calls wait;
-// what takes longer than a moment gets another.
+// what takes longer than a moment is left to another.
 func (n *Node) private(m *transport.Message) {
-	verb, task, ok := wire.ParseNodeSubject(m.Subject)
+	name, task, ok := wire.ParseNodeSubject(m.Subject)
 	if !ok {
 		n.dropped(m.Subject, "not a verb")
 		return
@@ -27,26 +51,31 @@ func (n *Node) private(m *transport.Message) {
 		n.directCall(task, m)
 		return
 	}
-	switch verb {
-	case wire.VerbPing:
-		n.answerPing(m, toAll)
-	case wire.VerbCancel:
-		n.worker.cancelled(m.Data)
-		n.answer(m.Reply, nil)
-	case wire.VerbAwaits:
-		n.answer(m.Reply, n.calls.stillAwaited(string(m.Data)))
-	case wire.VerbInfo, wire.VerbPs, wire.VerbStack:
-		reply, body := m.Reply, slices.Clone(m.Data)
-		n.spawn(func() { n.answerJSON(reply, n.inspect(verb, body)) })
-	case wire.VerbDrain:
-		if toAll {
-			n.dropped(m.Subject, "a drain for all nodes: a slip would stop a whole namespace")
-			return
-		}
-		n.answerJSON(m.Reply, drainAnswer{Node: n.id, State: "draining"})
-		go func() { _ = n.drainWithin("Config.DrainTimeout", n.cfg.DrainTimeout) }() // waits for this very goroutine; Done tells when it is over
-	default:
+	v, known := n.verbs[name]
+	switch {
+	case !known:
 		n.dropped(m.Subject, "unknown verb")
+	case toAll && !v.toAll:
+		n.dropped(m.Subject, "a verb that is not for all nodes")
+	default:
+		v.handle(m, toAll)
+	}
+}
+
+// inspects handles a verb that looks.
+func (n *Node) inspects(verb string) func(m *transport.Message, _ bool) {
+	return func(m *transport.Message, _ bool) {
+		const most = 4 << 10 // of what such a question says; what is cut does not parse
+		body := bytes.Clone(m.Data[:min(len(m.Data), most)])
+		n.inspector.ask(m, func() any { return n.inspect(verb, body) })
+	}
+}
+
+// drainTold begins to drain, once however often it is told.
+func (n *Node) drainTold(m *transport.Message, _ bool) {
+	n.answerJSON(m.Reply, drainAnswer{Node: n.id, State: phaseDraining.String()})
+	if n.drainAsked.CompareAndSwap(false, true) {
+		go func() { _ = n.drainWithin("Config.DrainTimeout", n.cfg.DrainTimeout) }() // waits for this very goroutine; Done tells when it is over
 	}
 }
 

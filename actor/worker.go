@@ -14,7 +14,7 @@ type worker struct {
 	n     *Node
 	local int // executing calls below which a call of our own stays here
 
-	mu       sync.Mutex // guards what follows, and executions as their type says
+	mu       sync.Mutex // guards what follows, and executions as their type says; taken before calls.mu and Node.mu
 	services map[string]*service
 	box      mailbox
 	blocked  int // waiting outside the mailbox for their task's limit
@@ -353,21 +353,11 @@ func (w *worker) beginDrain() {
 	w.draining = true
 }
 
-// drain takes no more calls from others; the channel is closed when nothing
-// is in hand any more.
-func (w *worker) drain() <-chan struct{} {
+// refuse takes no more calls from others.
+func (w *worker) refuse() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refusing = true
-	quiet := make(chan struct{})
-	if w.inHand == 0 {
-		close(quiet)
-	} else if w.quiet == nil {
-		w.quiet = quiet
-	} else {
-		return w.quiet
-	}
-	return quiet
 }
 
 // listLocked returns all that is in hand.
@@ -385,6 +375,11 @@ func (w *worker) cancelAll(cause error) []*execution {
 	list := w.listLocked()
 	w.mu.Unlock()
 	for _, ex := range list {
+		ex.mu.Lock()
+		if ex.cause == nil {
+			ex.stopped = cause
+		}
+		ex.mu.Unlock()
 		ex.cancel(cause)
 	}
 	return list

@@ -130,10 +130,10 @@ func (f *frames) add(m *transport.Message) {
 	f.codes[m.Header.Get(wire.HeaderError)]++
 }
 
-func (f *frames) count(code string) int {
+func (f *frames) busy() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.codes[code]
+	return f.codes[wire.CodeBusy]
 }
 
 // TestMailboxBytesAreBounded fills a mailbox with small calls, then with large
@@ -167,7 +167,7 @@ func TestMailboxBytesAreBounded(t *testing.T) {
 			if calls, _ := held(); calls != cfg.Mailbox {
 				t.Errorf("%d small calls wait, want Config.Mailbox of %d", calls, cfg.Mailbox)
 			}
-			if n := small.count(wire.CodeBusy); n != 2000-cfg.Mailbox-1 {
+			if n := small.busy(); n != 2000-cfg.Mailbox-1 {
 				t.Errorf("%d small calls were refused, want all but those that wait and one that runs", n)
 			}
 			large := r.flood("hold", 200, 100<<10, 1)
@@ -178,8 +178,8 @@ func TestMailboxBytesAreBounded(t *testing.T) {
 			if bytes < cfg.MailboxBytes*8/10 {
 				t.Errorf("%d bytes wait, want that the deeper calls have taken the place of the others", bytes)
 			}
-			if large.count(wire.CodeBusy) < 150 || small.count(wire.CodeBusy) < 1900 {
-				t.Errorf("%d large and %d small calls refused, want nearly all", large.count(wire.CodeBusy), small.count(wire.CodeBusy))
+			if large.busy() < 150 || small.busy() < 1900 {
+				t.Errorf("%d large and %d small calls refused, want nearly all", large.busy(), small.busy())
 			}
 			close(release)
 			pause(time.Second)
@@ -259,9 +259,9 @@ func TestGoexitAndPanicSpareOthers(t *testing.T) {
 					pause(50 * time.Millisecond)
 					switch how {
 					case "panic":
-						panic("on purpose")
+						panic("on purpose") //nolint:forbidigo // what handlers may do
 					case "nil panic":
-						panic(nil) //nolint:govet // on purpose
+						panic(nil) //nolint:forbidigo // what handlers may do
 					case "goexit":
 						goexit()
 					case "bad error":
@@ -299,7 +299,7 @@ func TestGoexitAndPanicSpareOthers(t *testing.T) {
 // panicky is an error whose text is not to be had.
 type panicky struct{}
 
-func (panicky) Error() string { panic("no text") }
+func (panicky) Error() string { panic("no text") } //nolint:forbidigo // what handlers may return
 
 // TestLostTellIsNotRefusedTwice is about calls that nobody waits for.
 func TestTellIsTakenOnce(t *testing.T) {
@@ -473,18 +473,18 @@ func TestEndedHandlerAdoptsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	n := r.node(Config{})
-	err := inHandler(t, n, context.Background(), func(ctx context.Context) {
+	err := inHandler(context.Background(), t, n, func(ctx context.Context) {
 		ex, _ := ctx.Value(executionKey{}).(*execution)
 		ex.cancel(errGone)
 		late := &call{n: n.Node, target: NewTarget[string, string]("late"), parent: ex, done: make(chan struct{})}
-		if err := late.adopt(); !errors.Is(err, context.Canceled) {
+		if err := late.adopt(&callOptions{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("adopt() by a handler that was cancelled = %v, want Canceled", err)
 		}
 		late.fail(context.Canceled)
 		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Hour)
 		defer cancel()
 		root := &call{n: n.Node, target: late.target, parent: ex, depth: 1, ctx: free, done: make(chan struct{})}
-		if err := root.adopt(); err != nil || root.parent != nil || root.depth != 0 {
+		if err := root.adopt(&callOptions{}); err != nil || root.parent != nil || root.depth != 0 {
 			t.Errorf("adopt() under a context that outlives the handler = %v, parent %v, depth %d, want a root", err, root.parent, root.depth)
 		}
 		root.fail(context.Canceled)

@@ -60,6 +60,7 @@ var (
 	ErrNoLink       = actor.ErrNoLink
 	ErrClosed       = actor.ErrClosed
 	ErrBadName      = actor.ErrBadName
+	ErrStuck        = actor.ErrStuck
 	ErrBadOption    = actor.ErrBadOption
 	ErrDuplicate    = actor.ErrDuplicate
 )
@@ -107,3 +108,24 @@ func Permanent(err error) error { return actor.Permanent(err) }
 func Progress(ctx context.Context, done, total int64, note string) {
 	actor.ReportProgress(ctx, done, total, note)
 }
+
+// InfoFrom returns what is known of the call whose handler runs under ctx; ok
+// is false outside a handler.
+func InfoFrom(ctx context.Context) (info Info, ok bool) { return actor.InfoFrom(ctx) }
+
+// WithMetadata returns a context whose calls carry the entry, and all calls
+// below them; see actor.WithMetadata for what fits.
+func WithMetadata(ctx context.Context, key, value string) context.Context {
+	return actor.WithMetadata(ctx, key, value)
+}
+
+// Metadata returns the value of an entry, or "". Keys are case-sensitive.
+func Metadata(ctx context.Context, key string) string { return actor.Metadata(ctx, key) }
+
+// SentinelError makes errors.Is find err at the awaiter, where both sides have
+// it in actor.Config.Errors under the same code.
+func SentinelError(code string, err error) ErrorType { return actor.SentinelError(code, err) }
+
+// TypedError makes errors.As find an E at the awaiter, where both sides have it
+// in actor.Config.Errors under the same code.
+func TypedError[E error](code string) ErrorType { return actor.TypedError[E](code) }

@@ -144,6 +144,7 @@ var mistakes = []mistake{
 	{"call a task declared with too much jitter", declared(atask.Retry(atask.RetryPolicy{Jitter: 2}))},
 	{"call a task declared with two mistakes", declared(atask.Timeout(-1), atask.Retry(atask.RetryPolicy{Jitter: 2}))},
 	{"call with a CallTimeout of nothing", optioned(atask.CallTimeout(0))},
+	{"call via no node", optioned(atask.Via(nil))},
 	{"call with an empty metadata key", optioned(atask.Meta("", "v"))},
 	{"call with a metadata key that does not fit", optioned(atask.Meta("a b", "v"))},
 	{"call with a metadata value of two lines", optioned(atask.Meta("k", "a\nb"))},

@@ -127,8 +127,7 @@ func TestErrorsTravelFar(t *testing.T) {
 			3: context.DeadlineExceeded,
 			4: sql.ErrNoRows,
 		}
-		var hop *atask.Task[[2]int, int]
-		hop = atask.Declare[[2]int, int]("hop")
+		hop := atask.Declare[[2]int, int]("hop")
 		n := start(t, actor.Config{Errors: errorTypes}, double.With(exploding("boom")), work.With(forever),
 			hop.With(func(ctx context.Context, in [2]int) (int, error) {
 				if in[0] > 0 {

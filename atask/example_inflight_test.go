@@ -16,8 +16,8 @@ func ExampleInFlight() {
 	}
 	defer node.Close()
 
-	inputs := make([]int, 10_000)
+	inputs := make([]int, 1_000)
 	results, err := Square.Map(node.Context(ctx), inputs, atask.InFlight(100)) // 100 calls at once, no more
 	fmt.Println(len(results), err)
-	// Output: 10000 <nil>
+	// Output: 1000 <nil>
 }

@@ -3,7 +3,6 @@ package atask
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -70,7 +69,8 @@ func AsCompleted[T any](ctx context.Context, fs ...*Future[T]) iter.Seq2[int, Re
 				finished <- i
 				continue
 			}
-			f.OnDone(func() { finished <- i })
+			stop := f.OnDone(func() { finished <- i })
+			defer stop() // the loop may be left while futures are not done
 		}
 		yielded := make([]bool, len(fs))
 		for range fs {
@@ -137,36 +137,7 @@ func bFirst(ctx context.Context, a, b <-chan struct{}) bool {
 // the inputs. At most InFlight(n) calls are under way at once. The first error
 // cancels the rest and is returned, with the index of its input.
 func (t *Task[In, Out]) Map(ctx context.Context, ins []In, opts ...CallOption) ([]Out, error) {
-	bound, err := actor.MapInFlight(t.target, opts)
-	if err != nil {
-		return nil, err
-	}
-	futures := make([]*Future[Out], len(ins))
-	outs := make([]Out, len(ins))
-	ended := make(chan int, min(bound, len(ins))) // room for every call under way
-	started := 0
-	start := func() {
-		i := started
-		started++
-		futures[i] = t.Start(ctx, ins[i], opts...)
-		futures[i].OnDone(func() { ended <- i })
-	}
-	for started < min(bound, len(ins)) {
-		start()
-	}
-	for done := 0; done < len(ins); done++ {
-		i := <-ended
-		r := outcome(ctx, futures[i])
-		if r.Err != nil {
-			cancelAll(futures[:started])
-			return nil, fmt.Errorf("map input %d: %w", i, r.Err)
-		}
-		outs[i] = r.Value
-		if started < len(ins) {
-			start()
-		}
-	}
-	return outs, nil
+	return actor.Map[In, Out](ctx, t.target, ins, opts...)
 }
 
 var errNilFuture = errors.New("atask: wait for a future that is nil: start its call first")

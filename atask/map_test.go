@@ -136,11 +136,11 @@ func TestMapRefusesBadOptions(t *testing.T) {
 	})
 }
 
-// TestMapLarge: more inputs than a mailbox holds.
+// TestMapLarge: more inputs than are in flight at once.
 func TestMapLarge(t *testing.T) {
 	t.Parallel()
 	ctx := pair(t, double.With(doubled))
-	got, err := double.Map(ctx, upTo(5000))
+	got, err := double.Map(ctx, upTo(2000))
 	if err != nil {
 		t.Fatalf("Map() = %v", err)
 	}

@@ -147,37 +147,37 @@ func TestOneSlotFanOut(t *testing.T) {
 // those who wait for the mutex from finishing, nor they it.
 func TestOneSlotMutex(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	count := 0
-	inner := atask.Declare[int, int]("inner")
-	outer := atask.Declare[int, int]("outer")
-	ctx := single(t, 2,
-		inner.With(func(_ context.Context, n int) (int, error) { return n, nil }),
-		outer.With(func(ctx context.Context, n int) (int, error) {
-			f := inner.Start(ctx, n) // from here on the handler holds no slot
-			mu.Lock()
-			defer mu.Unlock()
-			before := count
-			v, err := inner.Await(ctx, n)
-			count = before + 1
+	for _, alsoBefore := range []bool{false, true} {
+		t.Run(fmt.Sprint("a call before, too: ", alsoBefore), func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			count := 0
+			outer := atask.Declare[int, int]("outer")
+			ctx := single(t, 2, double.With(doubled), outer.With(func(ctx context.Context, n int) (int, error) {
+				var early *atask.Future[int]
+				if alsoBefore {
+					early = double.Start(ctx, n)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				before := count
+				v, err := double.Await(ctx, n)
+				count = before + 1
+				if err != nil || early == nil {
+					return v, err
+				}
+				return early.Await(ctx)
+			}))
+			got, err := outer.Map(ctx, upTo(50))
 			if err != nil {
-				return 0, err
+				t.Fatalf("Map() = %v", err)
 			}
-			w, err := f.Await(ctx)
-			return v + w, err
-		}))
-	futures := make([]*atask.Future[int], 50)
-	for i := range futures {
-		futures[i] = outer.Start(ctx, i)
+			for i, v := range got {
+				equal(t, fmt.Sprintf("result %d", i), v, 2*i)
+			}
+			equal(t, "the count under the mutex", count, 50)
+		})
 	}
-	got, err := atask.All(ctx, futures...)
-	if err != nil {
-		t.Fatalf("All() = %v", err)
-	}
-	for i, v := range got {
-		equal(t, fmt.Sprintf("result %d", i), v, 2*i)
-	}
-	equal(t, "the count under the mutex", count, 50)
 }
 
 // TestOneSlotLimit: a recursive task with a limit of one finishes: a call that

@@ -33,6 +33,9 @@ func seen[T any](v T, err error) string {
 	var e *atask.Error
 	switch {
 	case err == nil:
+		if s, ok := any(v).(string); ok && len(s) > 1000 {
+			return fmt.Sprintf("%q… in %d bytes", s[:10], len(s))
+		}
 		return fmt.Sprintf("%#v", v)
 	case errors.As(err, &e):
 		return fmt.Sprintf("%v {code %s, task %s, executed %v}", err, e.Code, e.Name, e.Executed)
@@ -108,8 +111,10 @@ func scenarios() []scenario {
 		returns("float", same[float64], 0.1, 1e300, math.Inf(1), math.NaN()),
 		returns("string", same[string], "", "ä", "\xff", "a\x00b"),
 		returns("long string", func(_ context.Context, s string) (int, error) { return len(s), nil }, big[1:], big, big+big),
-		returns("long result", func(_ context.Context, n int) (string, error) { return strings.Repeat("x", n), nil }, 1<<20-100, 1<<20, 2<<20),
-		returns("long result of a struct", func(_ context.Context, n int) ([1]string, error) { return [1]string{strings.Repeat("x", n)}, nil }, 1<<20, 2<<20),
+		returns("long result", func(_ context.Context, n int) (string, error) { return strings.Repeat("x", n), nil }, 1<<20-100, 1<<20),
+		returns("long result of a struct", func(_ context.Context, n int) (struct{ S string }, error) {
+			return struct{ S string }{strings.Repeat("x", n)}, nil
+		}, 1<<20, 2<<20),
 		returns("result that is not UTF-8", func(context.Context, int) (string, error) { return "\xff", nil }, 1),
 		returns("bytes", describe[[]byte], nil, []byte{}, []byte{0, 255}),
 		returns("slice", describe[[]int], nil, []int{}, []int{1, 2}),
@@ -141,6 +146,7 @@ func scenarios() []scenario {
 		"wrapped sentinel":         fmt.Errorf("find user 7: %w", sql.ErrNoRows),
 		"typed error":              &overdrawn{"savings", "3 €"},
 		"wrapped typed error":      fmt.Errorf("pay: %w", &overdrawn{"savings", "3 €\n"}),
+		"large typed error":        &overdrawn{"savings", strings.Repeat("€", 1<<20)},
 		"joined":                   errors.Join(sql.ErrNoRows, &overdrawn{"savings", "3 €"}),
 		"context.Canceled":         context.Canceled,
 		"wrapped DeadlineExceeded": fmt.Errorf("read: %w", context.DeadlineExceeded),

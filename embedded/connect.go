@@ -38,7 +38,9 @@ func (s *Server) Connect() (*atnats.Conn, error) {
 }
 
 // ConnectAs is Connect into one of Config.Namespaces. It fails when the server
-// has no such namespace.
+// has no such namespace. The node on the connection has an actor.Config with a
+// Namespace too, which is not set from here: nodes of one account call each
+// other when that is the same.
 func (s *Server) ConnectAs(namespace string) (*atnats.Conn, error) {
 	if len(s.setup.Namespaces) == 0 {
 		return nil, fmt.Errorf("embedded: connect as %q: the server has no namespaces: use Connect, or set Config.Namespaces", namespace)

@@ -10,11 +10,11 @@ import (
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
-// Local starts a server inside the process, as the zero Config describes it,
-// and a node on it that serves the given tasks. Closing the node stops the
+// Local starts a server inside the process, without a listener and without
+// JetStream, and a node on it that serves the given tasks. Closing the node stops the
 // server too. ctx bounds the start only.
 func Local(ctx context.Context, servables ...actor.Servable) (*actor.Node, error) {
-	srv, err := Start(Config{})
+	srv, err := Start(Config{NoJetStream: true})
 	if err != nil {
 		return nil, err
 	}

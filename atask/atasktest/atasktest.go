@@ -32,11 +32,18 @@ import (
 // was closed. Several tests may run at once; each New is a world of its own.
 func New(tb testing.TB, servables ...actor.Servable) (context.Context, *actor.Node) {
 	tb.Helper()
+	return NewWith(tb, actor.Config{}, servables...)
+}
+
+// NewWith is New for a node with a configuration: the errors that the program
+// registers, its middleware, its codec.
+func NewWith(tb testing.TB, cfg actor.Config, servables ...actor.Servable) (context.Context, *actor.Node) {
+	tb.Helper()
 	broker := loopback.New()
 	conn, err := broker.Connect()
 	if err != nil {
 		tb.Fatalf("atasktest.New: %v", err)
 	}
 	tb.Cleanup(func() { _ = broker.Close() })
-	return nodetest.Start(tb, conn, servables)
+	return nodetest.Start(tb, conn, cfg, servables)
 }

@@ -21,7 +21,13 @@ import (
 // New is atasktest.New on a real server of its own.
 func New(tb testing.TB, servables ...actor.Servable) (context.Context, *actor.Node) {
 	tb.Helper()
-	return nodetest.Start(tb, connect(tb), servables)
+	return NewWith(tb, actor.Config{}, servables...)
+}
+
+// NewWith is atasktest.NewWith on a real server of its own.
+func NewWith(tb testing.TB, cfg actor.Config, servables ...actor.Servable) (context.Context, *actor.Node) {
+	tb.Helper()
+	return nodetest.Start(tb, connect(tb), cfg, servables)
 }
 
 // Virtual runs f in a bubble of package testing/synctest, with a real server
@@ -51,7 +57,7 @@ func Virtual(t *testing.T, f func(t *testing.T, ctx context.Context, node *actor
 		runtime.GC()
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		ctx, node := nodetest.Start(t, connect(t), nil)
+		ctx, node := nodetest.Start(t, connect(t), actor.Config{}, nil)
 		f(t, ctx, node)
 	})
 }

@@ -49,7 +49,7 @@ func fleetOnServer(t *testing.T, n int) (*fleet, *actor.Node) {
 // root call.
 func TestLosingTheRoot(t *testing.T) {
 	t.Parallel()
-	root := source(t, "runtime")
+	root := source(t, "go")
 	want, err := sequential(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)

@@ -24,17 +24,19 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/atasks-io/atasks/actor"
 )
 
 func main() {
-	if err := start(); err != nil {
+	if err := start(CountTree.With(countTree), CountBatch.With(countBatch)); err != nil {
 		fmt.Fprintln(os.Stderr, "codestats:", err)
 		os.Exit(1)
 	}
 }
 
-// start is the program, or one of its workers.
-func start() error {
+// start is the program, or one of its workers, which serves the tasks.
+func start(tasks ...actor.Servable) error {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	worker := os.Getenv(serverVariable) != ""
 	if worker {
@@ -47,7 +49,7 @@ func start() error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if worker {
-		return work(ctx, os.Getenv, os.Stdin, os.Stdout, os.Stderr)
+		return work(ctx, os.Getenv, os.Stdin, os.Stdout, os.Stderr, tasks)
 	}
 	s := newScreen(os.Stderr, isTerminal(os.Stderr))
 	defer s.close()

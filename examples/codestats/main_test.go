@@ -4,23 +4,39 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // programVariable makes the test binary the program. The workers that it
 // starts are the test binary, too, and find serverVariable.
 const programVariable = "CODESTATS_TEST_PROGRAM"
 
+// batchTime is the least time that a batch takes a worker of the tests: a small
+// tree keeps it busy for long enough to be killed, on a fast machine, too.
+const batchTime = 150 * time.Millisecond
+
 func TestMain(m *testing.M) {
-	if os.Getenv(programVariable) != "" || os.Getenv(serverVariable) != "" {
-		main()
+	if os.Getenv(programVariable) == "" && os.Getenv(serverVariable) == "" {
+		m.Run()
 		return
 	}
-	m.Run()
+	slow := func(ctx context.Context, b Batch) (Part, error) {
+		select {
+		case <-time.After(batchTime):
+		case <-ctx.Done():
+		}
+		return countBatch(ctx, b)
+	}
+	if err := start(CountTree.With(countTree), CountBatch.With(slow)); err != nil {
+		fmt.Fprintln(os.Stderr, "codestats:", err)
+		os.Exit(1) //nolint:forbidigo // this stands for main
+	}
 }
 
 // runHere runs the program in this process, with its workers in others.

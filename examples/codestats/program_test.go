@@ -165,7 +165,7 @@ func TestProgramCheck(t *testing.T) {
 
 func TestProgramKill(t *testing.T) {
 	t.Parallel()
-	p := startProgram(t, "-check", "-kill", "-workers", "3", "-v", source(t, "cmd/compile"))
+	p := startProgram(t, "-check", "-kill", "-workers", "3", "-v", source(t, "go"))
 	pids := p.workers(t, 3)
 	if code := p.wait(t); code != 0 {
 		t.Errorf("codestats -check -kill = exit code %d, want 0; it said\n%s%s", code, p.said.String(), p.stdout.String())
@@ -195,7 +195,7 @@ func TestProgramInterrupted(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminated": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startProgram(t, "-v", "-workers", "3", source(t, "cmd/compile"))
+			p := startProgram(t, "-v", "-workers", "3", source(t, "go"))
 			pids := p.workers(t, 3)
 			p.until(t, `msg=counted `)
 			begun := time.Now()
@@ -220,7 +220,7 @@ func TestProgramInterrupted(t *testing.T) {
 // TestProgramKilled takes the parent away from its workers.
 func TestProgramKilled(t *testing.T) {
 	t.Parallel()
-	p := startProgram(t, "-v", "-workers", "3", source(t, "cmd/compile"))
+	p := startProgram(t, "-v", "-workers", "3", source(t, "go"))
 	pids := p.workers(t, 3)
 	p.until(t, `msg=counted `)
 	send(t, p.cmd.Process.Pid, syscall.SIGKILL)
@@ -292,7 +292,7 @@ func TestWorkerWithoutParent(t *testing.T) {
 	}
 	defer silent.Close()
 	address := func(string) string { return "nats://" + silent.Addr().String() }
-	if err := work(t.Context(), address, strings.NewReader(""), io.Discard, io.Discard); err != nil {
+	if err := work(t.Context(), address, strings.NewReader(""), io.Discard, io.Discard, nil); err != nil {
 		t.Errorf("work() with an input that has ended = %v, want nil", err)
 	}
 }

@@ -30,14 +30,14 @@ const workerDrain = time.Second
 // work is the worker process: it serves the tasks until ctx or the input
 // ends. The parent holds the other end of the input, and the system closes it
 // when the parent is gone, however it went: no worker is left behind.
-func work(ctx context.Context, getenv func(string) string, input io.Reader, output, stderr io.Writer) error {
+func work(ctx context.Context, getenv func(string) string, input io.Reader, output, stderr io.Writer, tasks []actor.Servable) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { // ends with the process
 		_, _ = io.Copy(io.Discard, input)
 		stop()
 	}()
-	err := serve(ctx, getenv, output, stderr)
+	err := serve(ctx, getenv, output, stderr, tasks)
 	if err == nil || ctx.Err() != nil && !errors.Is(err, actor.ErrStuck) {
 		return nil // told to stop; what it had in hand is of no use any more
 	}
@@ -45,8 +45,8 @@ func work(ctx context.Context, getenv func(string) string, input io.Reader, outp
 }
 
 // serve serves the tasks until ctx ends.
-func serve(ctx context.Context, getenv func(string) string, output, stderr io.Writer) error {
-	node, err := startWorker(ctx, getenv, stderr)
+func serve(ctx context.Context, getenv func(string) string, output, stderr io.Writer, tasks []actor.Servable) error {
+	node, err := startWorker(ctx, getenv, stderr, tasks)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func serve(ctx context.Context, getenv func(string) string, output, stderr io.Wr
 }
 
 // startWorker connects to the parent's server and serves the tasks.
-func startWorker(ctx context.Context, getenv func(string) string, stderr io.Writer) (*actor.Node, error) {
+func startWorker(ctx context.Context, getenv func(string) string, stderr io.Writer, tasks []actor.Servable) (*actor.Node, error) {
 	name := "codestats-" + getenv(numberVariable)
 	conn, err := atnats.Connect(ctx, getenv(serverVariable), atnats.Name(name))
 	if err != nil {
@@ -74,7 +74,7 @@ func startWorker(ctx context.Context, getenv func(string) string, stderr io.Writ
 	if err != nil {
 		return nil, err
 	}
-	if err := node.Serve(CountTree.With(countTree), CountBatch.With(countBatch)); err != nil {
+	if err := node.Serve(tasks...); err != nil {
 		return nil, errors.Join(err, node.Close())
 	}
 	return node, nil

@@ -14,9 +14,10 @@ import (
 // Start starts a node on conn that serves what is given, and closes it at the
 // end of the test. The test fails when a call finds no worker, and when
 // something of the node is left after it was closed.
-func Start(tb testing.TB, conn transport.Conn, servables []actor.Servable) (context.Context, *actor.Node) {
+func Start(tb testing.TB, conn transport.Conn, cfg actor.Config, servables []actor.Servable) (context.Context, *actor.Node) {
 	tb.Helper()
-	node, err := actor.Start(tb.Context(), conn, actor.Config{OnCall: []actor.Middleware{failUnserved(tb)}})
+	cfg.OnCall = append([]actor.Middleware{failUnserved(tb)}, cfg.OnCall...)
+	node, err := actor.Start(tb.Context(), conn, cfg)
 	if err != nil {
 		tb.Fatalf("start a test node: %v", err)
 	}

@@ -144,7 +144,7 @@ func (c *call) set(key, value string) {
 // that comes last.
 func (c *call) adopt(o *callOptions) error {
 	c.n.calls.number(c, o)
-	if err := c.n.open(c); err != nil {
+	if err := c.n.open(c, o.outer != nil); err != nil {
 		return err
 	}
 	c.counted = true

@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,26 +180,67 @@ func TestBudgetTravels(t *testing.T) {
 	})
 }
 
-// TestDayLongAwait waits a day for a result, which must cost little.
+// TestLongAwait waits hours for a result, which must cost little.
+func TestLongAwait(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		const long = 2 * time.Hour
+		var s starts
+		task := NewTarget[string, string]("long")
+		worker := r.node(Config{}, s.echo(task, long))
+		caller := r.node(Config{})
+		o := await(Begin[string, string](caller.under(), task, "a"), time.Now())
+		if o.err != nil || o.took != long {
+			t.Errorf("a call of %v: %v after %v, want its result", long, o.err, o.took)
+		}
+		if n := caller.conn.count(isVerb(wire.VerbPing)); n > 4*int(long.Seconds()) {
+			t.Errorf("%d pings in %v, want two a second to the worker and to itself", n, long)
+		}
+		checkTableLater(t, caller)
+		checkIdle(t, worker)
+	})
+}
+
+// TestDayLongAwait waits a day, on a worker in another language that is asked
+// seldom.
 func TestDayLongAwait(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, r *rig) {
 		const day = 24 * time.Hour
-		var s starts
-		task := NewTarget[string, string]("long")
-		// Patient nodes ask less often, or the day takes its time with -race.
-		cfg := Config{PingInterval: 10 * time.Second, LostAfter: time.Minute}
-		worker := r.node(cfg, s.echo(task, day))
-		caller := r.node(cfg)
-		o := await(Begin[string, string](caller.under(), task, "a"), time.Now())
-		if o.err != nil || o.took != day {
-			t.Errorf("a call of a day: %v after %v, want its result after %v", o.err, o.took, day)
+		worker := r.conn()
+		t.Cleanup(func() { worker.Close() })
+		var late sync.WaitGroup
+		t.Cleanup(late.Wait)
+		say := func(subject, body string) {
+			if err := worker.Publish(context.Background(), &transport.Message{Subject: subject, Data: []byte(body)}); err != nil {
+				t.Errorf("Publish() = %v, want nil", err)
+			}
 		}
-		if n := caller.conn.count(isVerb(wire.VerbPing)); n > 200_000 {
-			t.Errorf("%d pings in a day, want two a second at most", n)
+		for subject, handler := range map[string]func(m *transport.Message){
+			wire.TaskSubject("default", "long"): func(m *transport.Message) {
+				reply := m.Reply
+				say(reply+wire.SuffixAccepted, "other")
+				late.Go(func() {
+					pause(day)
+					say(reply+wire.SuffixResult, "\xa1b")
+				})
+			},
+			wire.NodeSubject("default", "other", wire.VerbPing): func(m *transport.Message) { say(m.Reply+wire.SuffixResult, "") },
+		} {
+			if _, err := worker.Subscribe(subject, "", handler); err != nil {
+				t.Fatalf("Subscribe() = %v, want nil", err)
+			}
+		}
+		caller := r.node(Config{PingInterval: 10 * time.Second, LostAfter: time.Minute})
+		task := NewTarget[string, string]("long")
+		o := await(Begin[string, string](caller.under(), task, "a"), time.Now())
+		if o.err != nil || o.value != "b" || o.took != day {
+			t.Errorf("a call of a day: %q, %v after %v, want its result", o.value, o.err, o.took)
+		}
+		if n := caller.conn.count(isVerb(wire.VerbPing)); n > 16_000 {
+			t.Errorf("%d pings in a day, want one in 10s to the worker and one in 15s to itself", n)
 		}
 		checkTableLater(t, caller)
-		checkIdle(t, worker)
 	})
 }
 

@@ -275,14 +275,15 @@ func (n *Node) connected() bool {
 
 // open counts a call of this node, or refuses it: a node that drains makes no
 // calls but those of its own handlers. It waits for no others, and those of a
-// linked node could go on for ever.
-func (n *Node) open(c *call) error {
+// linked node could go on for ever. A call that middleware makes for one that
+// was admitted passes too.
+func (n *Node) open(c *call, admitted bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case n.phase == phaseClosed:
 		return c.failure(codeClosed, wire.ExecutedNo, "start another node")
-	case n.phase == phaseDraining && (c.parent == nil || c.parent.w.n != n):
+	case n.phase == phaseDraining && !admitted && (c.parent == nil || c.parent.w.n != n):
 		return c.failure(wire.CodeDraining, wire.ExecutedNo, "node "+n.id+" is stopping and makes no new calls")
 	}
 	n.opened++

@@ -39,10 +39,14 @@ type Middleware func(next Handler) Handler
 // wrap puts middleware around h, the first outermost.
 func wrap(m []Middleware, h Handler) Handler {
 	for _, w := range slices.Backward(m) {
-		h = w(h)
+		if h = w(h); h == nil { // else the call would go past all that is outside of it
+			h = func(context.Context, *Call) error { return errNilHandler }
+		}
 	}
 	return h
 }
+
+var errNilHandler = errors.New("middleware returned a nil Handler: to let calls pass it returns next")
 
 // headerOf returns metadata as middleware sees it.
 func headerOf(m metadata) map[string]string {

@@ -498,3 +498,23 @@ func TestEndedHandlerAdoptsNothing(t *testing.T) {
 		t.Errorf("%d calls are open at the end, want none", n.opened)
 	}
 }
+
+// TestNilHandlerLetsNothingPass has middleware that forgot to return a handler,
+// inside of one that would refuse the call.
+func TestNilHandlerLetsNothingPass(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	broken := func(Handler) Handler { return nil }
+	for i, cfg := range []Config{{OnServe: []Middleware{broken}}, {OnCall: []Middleware{broken}}, {OnServe: []Middleware{broken, func(next Handler) Handler { return next }}}} {
+		var s starts
+		task := NewTarget[string, string]("echo")
+		n := r.node(cfg, s.echo(task, 0))
+		if _, err := Ask[string, string](n.under(), task, "a"); err == nil || !strings.Contains(err.Error(), "nil Handler") {
+			t.Errorf("configuration %d: Ask() through a nil Handler = %v, want an error that says so", i, err)
+		}
+		if s.total() != 0 {
+			t.Errorf("configuration %d: a call went past middleware that returned a nil Handler", i)
+		}
+		n.Close()
+	}
+}

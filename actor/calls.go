@@ -352,7 +352,7 @@ func (t *calls) deadlineError(c *call, executed wire.Executed) *Error {
 // sweep rings what is due and returns when to come back.
 func (t *calls) sweep(now instant) instant {
 	t.mu.Lock()
-	due := t.wheel.expire(now, nil)
+	due := t.wheel.expire(now)
 	t.mu.Unlock()
 	for _, r := range due {
 		r.ring(now)
@@ -431,8 +431,10 @@ func (t *calls) denied(subject string) {
 	t.mu.Unlock()
 	for _, c := range refused {
 		t.mu.Lock()
-		t.refusedLocked(c, &wire.Failure{Code: codeDenied, Executed: wire.ExecutedNo,
-			Message: "the broker does not let this node publish on " + subject + ": grant it in the broker's permissions"})
+		t.refusedLocked(c, &wire.Failure{
+			Code: codeDenied, Executed: wire.ExecutedNo,
+			Message: "the broker does not let this node publish on " + subject + ": grant it in the broker's permissions",
+		})
 	}
 }
 

@@ -55,7 +55,7 @@ func TypedError[E error](code string) ErrorType {
 		decode: func(detail []byte, c codec.Codec) error {
 			var e E
 			if c.Unmarshal(detail, &e) != nil {
-				return nil
+				return nil //nolint:nilerr // the awaiter then has the text, without the type
 			}
 			if v := reflect.ValueOf(e); v.Kind() == reflect.Pointer && v.IsNil() {
 				return nil

@@ -42,7 +42,7 @@ func (t *calls) receive(m *transport.Message) {
 	case !current:
 		t.mu.Unlock()
 	case bare:
-		t.refusedLocked(c, &wire.Failure{Code: wire.CodeNoWorker, Executed: wire.ExecutedNo, Message: t.noWorkerMessage(c)})
+		t.refusedLocked(c, &wire.Failure{Code: wire.CodeNoWorker, Executed: wire.ExecutedNo, Message: t.noWorkerMessage()})
 	case frame == wire.FrameError:
 		t.refusedLocked(c, wire.ParseFailure(m.Header, m.Data))
 	case frame == wire.FrameAccepted:
@@ -110,6 +110,6 @@ func (t *calls) acceptedLocked(c *call, m *transport.Message) {
 }
 
 // noWorkerMessage says what to do about a task that nobody serves.
-func (t *calls) noWorkerMessage(c *call) string {
+func (t *calls) noWorkerMessage() string {
 	return "nobody serves it in namespace " + t.n.cfg.Namespace + "; start a worker that does, or check the name"
 }

@@ -20,7 +20,7 @@ func virtual(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
 		// Nodes ping on for ever, so a test that hangs does not stop its clock.
 		watchdog := time.AfterFunc(10*time.Minute, func() {
-			panic("the test hangs: ten minutes of its time are over") //nolint:forbidigo // shows where it hangs
+			panic("the test hangs: ten minutes of its time are over")
 		})
 		defer watchdog.Stop()
 		test(t)
@@ -29,7 +29,7 @@ func virtual(t *testing.T, test func(t *testing.T)) {
 
 // pass lets time pass, in tests whose time is virtual.
 func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // costs nothing there
+	time.Sleep(d)
 }
 
 func connect(t *testing.T, b *loopback.Broker) transport.Conn {

@@ -99,7 +99,7 @@ func (s *storm) servables() []Servable {
 			f := Begin[int, int](ctx, s.tree, 3)
 			switch n % 5 {
 			case 0:
-				panic("storm") //nolint:forbidigo // what handlers may do
+				panic("storm")
 			case 1:
 				goexit()
 			case 2:

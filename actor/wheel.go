@@ -84,9 +84,8 @@ func (w *wheel) next() instant {
 	return instant((w.turned + 1 + int64(ahead)) * int64(wheelTick))
 }
 
-// expire disarms the alarms that are due, appends their owners to due and
-// returns it. The owners are rung by the caller, outside its lock.
-func (w *wheel) expire(now instant, due []ringer) []ringer {
+// expire disarms the alarms that are due and returns their owners. The owners are rung by the caller, outside its lock.
+func (w *wheel) expire(now instant) (due []ringer) {
 	for {
 		at := w.next()
 		if at == 0 || at > now {

@@ -72,7 +72,7 @@ func TestWheelAgainstModel(t *testing.T) {
 				if random.IntN(20) == 0 {
 					now = now.add(time.Duration(random.Int64N(int64(5 * time.Second))))
 				}
-				checkRung(t, seed, w.expire(now, nil), bells, now)
+				checkRung(t, seed, w.expire(now), bells, now)
 			}
 		}
 		armed := slices.ContainsFunc(bells, func(b *bell) bool { return b.armed })
@@ -103,7 +103,7 @@ func TestWheelFollowedByItsNext(t *testing.T) {
 				t.Fatalf("seed %d: after expire(%v) next() = %v, want later", seed, now, w.next())
 			}
 			now = w.next()
-			due := w.expire(now, nil)
+			due := w.expire(now)
 			for _, r := range due {
 				if late := now.sub(r.(*bell).at); late > wheelTick {
 					t.Fatalf("seed %d: bell %d rang %v late, want at most %v", seed, r.(*bell).id, late, wheelTick)
@@ -123,7 +123,7 @@ func TestWheelMovesAnAlarm(t *testing.T) {
 	b := newBells(1)[0]
 	w.set(&b.alarm, instant(time.Second), 1)
 	w.set(&b.alarm, instant(100*time.Millisecond), 1)
-	if due := w.expire(instant(200*time.Millisecond), nil); len(due) != 1 {
+	if due := w.expire(instant(200 * time.Millisecond)); len(due) != 1 {
 		t.Fatalf("expire() rang %d alarms, want 1", len(due))
 	}
 	if w.next() != 0 || w.filled != 0 {
@@ -154,7 +154,7 @@ func TestWheelAtTheEndOfTime(t *testing.T) {
 		if ahead := w.next().sub(now); ahead < 400*time.Millisecond {
 			t.Errorf("next() for an alarm at %d is %v ahead, want a turn of the wheel", at, ahead)
 		}
-		if due := w.expire(now.add(time.Minute), nil); len(due) != 0 {
+		if due := w.expire(now.add(time.Minute)); len(due) != 0 {
 			t.Errorf("expire() rang an alarm at %d", at)
 		}
 	}

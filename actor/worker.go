@@ -336,7 +336,7 @@ func (w *worker) sendAccepted(ex *execution) {
 // sweep rings what is due and returns when to come back.
 func (w *worker) sweep(now instant) instant {
 	w.mu.Lock()
-	due := w.wheel.expire(now, nil)
+	due := w.wheel.expire(now)
 	w.mu.Unlock()
 	for _, r := range due {
 		r.ring(now)

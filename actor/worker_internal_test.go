@@ -259,9 +259,9 @@ func TestGoexitAndPanicSpareOthers(t *testing.T) {
 					pause(50 * time.Millisecond)
 					switch how {
 					case "panic":
-						panic("on purpose") //nolint:forbidigo // what handlers may do
+						panic("on purpose")
 					case "nil panic":
-						panic(nil) //nolint:forbidigo // what handlers may do
+						panic(nil)
 					case "goexit":
 						goexit()
 					case "bad error":
@@ -299,7 +299,7 @@ func TestGoexitAndPanicSpareOthers(t *testing.T) {
 // panicky is an error whose text is not to be had.
 type panicky struct{}
 
-func (panicky) Error() string { panic("no text") } //nolint:forbidigo // what handlers may return
+func (panicky) Error() string { panic("no text") }
 
 // TestLostTellIsNotRefusedTwice is about calls that nobody waits for.
 func TestTellIsTakenOnce(t *testing.T) {

@@ -29,12 +29,12 @@ func virtual(t *testing.T, test func(t *testing.T)) {
 
 // explode is how a test's own handlers panic.
 func explode(v any) {
-	panic(v) //nolint:forbidigo // what happens then is the question
+	panic(v)
 }
 
 // pass lets time pass, in tests whose time is virtual.
 func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // costs nothing there
+	time.Sleep(d)
 }
 
 // connect returns a new connection to a broker.

@@ -24,6 +24,7 @@ func smallValue() *small {
 
 func BenchmarkMarshal(b *testing.B) {
 	benchmarks := func(b *testing.B, c codec.Codec) {
+		b.Helper()
 		v := smallValue()
 		b.ReportAllocs()
 		for b.Loop() {
@@ -38,6 +39,7 @@ func BenchmarkMarshal(b *testing.B) {
 
 func BenchmarkUnmarshal(b *testing.B) {
 	benchmarks := func(b *testing.B, c codec.Codec) {
+		b.Helper()
 		body, err := c.Marshal(smallValue())
 		if err != nil {
 			b.Fatal(err)
@@ -57,6 +59,7 @@ func BenchmarkUnmarshal(b *testing.B) {
 
 func BenchmarkUnmarshalAny(b *testing.B) {
 	benchmarks := func(b *testing.B, c codec.Codec) {
+		b.Helper()
 		body, err := c.Marshal(smallValue())
 		if err != nil {
 			b.Fatal(err)

@@ -41,7 +41,7 @@ func faultAt(offset int, format string, args ...any) error {
 // within adds the step that leads to err to the front of its path. Paths are
 // built while the recursion unwinds, so that success does not pay for them.
 func within(err error, step string) error {
-	f, ok := err.(*fault) // a fault that err wraps is not ours to change
+	f, ok := err.(*fault) //nolint:errorlint // a fault that err wraps is not ours to change
 	if !ok {
 		return &fault{path: step, offset: -1, err: err}
 	}

@@ -119,7 +119,7 @@ func tokens(b []byte) (depth int, err error) {
 	for {
 		token, err := d.Token()
 		if err != nil {
-			return depth, nil
+			return depth, nil //nolint:nilerr // the depth up to where it breaks
 		}
 		if delim, ok := token.(json.Delim); ok && (delim == '}' || delim == ']') {
 			stack = stack[:len(stack)-1]

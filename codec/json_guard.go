@@ -167,7 +167,8 @@ func hex4(b []byte) (rune, bool) {
 
 // key adds the key b[from:to] to the innermost object.
 func (g *jsonGuard) key(m openMap, from, to int, escaped bool) error {
-	key, twice := g.b[from:to], false
+	key := g.b[from:to]
+	var twice bool
 	if escaped {
 		off := len(g.keys.more)
 		g.keys.more = appendUnescaped(g.keys.more, key)

@@ -12,11 +12,11 @@ import (
 )
 
 // unhex returns the bytes that s, in hexadecimal with spaces, stands for.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
+func unhex(tb testing.TB, s string) []byte {
+	tb.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {
-		t.Fatalf("hex %q: %v", s, err)
+		tb.Fatalf("hex %q: %v", s, err)
 	}
 	return b
 }

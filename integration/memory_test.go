@@ -18,7 +18,7 @@ func TestDeepTreeStaysSmall(t *testing.T) {
 	const limit = 500 << 20
 	srv := startServer(t)
 	w := []*process{startWorker(t, srv.URL(), 1), startWorker(t, srv.URL(), 1)}
-	ctx, _ := startCaller(t, srv.URL())
+	ctx := startCaller(t, srv.URL())
 	got, err := fibTask.Await(ctx, 25)
 	if err != nil || got != 75025 {
 		t.Fatalf("fib(25) = %d, %v, want 75025, nil", got, err)

@@ -97,7 +97,7 @@ func startWorker(t *testing.T, url string, slots int) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(exe)}
+	p := &process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), exe)} // stop ends it, after the test's context
 	p.cmd.Env = append(os.Environ(), roleVar+"="+workers, urlVar+"="+url, slotsVar+"="+strconv.Itoa(slots))
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -180,7 +180,7 @@ func startServer(t *testing.T) *embedded.Server {
 }
 
 // startCaller starts a node in this process that serves nothing.
-func startCaller(t *testing.T, url string) (context.Context, *actor.Node) {
+func startCaller(t *testing.T, url string) context.Context {
 	t.Helper()
 	node, err := connect(t.Context(), url, "0")
 	if err != nil {
@@ -191,5 +191,5 @@ func startCaller(t *testing.T, url string) (context.Context, *actor.Node) {
 			t.Errorf("Close() = %v, want nil", err)
 		}
 	})
-	return node.Context(t.Context()), node
+	return node.Context(t.Context())
 }

@@ -63,7 +63,7 @@ func TestOneSlotAWorker(t *testing.T) {
 	srv := startServer(t)
 	startWorker(t, srv.URL(), 1)
 	startWorker(t, srv.URL(), 1)
-	ctx, _ := startCaller(t, srv.URL())
+	ctx := startCaller(t, srv.URL())
 	for _, c := range []struct {
 		name string
 		task *atask.Task[int, int]

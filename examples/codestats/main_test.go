@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	if err := start(CountTree.With(countTree), CountBatch.With(slow)); err != nil {
 		fmt.Fprintln(os.Stderr, "codestats:", err)
-		os.Exit(1) //nolint:forbidigo // this stands for main
+		os.Exit(1)
 	}
 }
 

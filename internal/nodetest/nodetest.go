@@ -39,6 +39,7 @@ func Close(tb testing.TB, node *actor.Node) {
 // failUnserved makes the test fail on a call of a task that nobody serves,
 // even where the code under test swallows the error.
 func failUnserved(tb testing.TB) actor.Middleware {
+	tb.Helper()
 	return func(next actor.Handler) actor.Handler {
 		return func(ctx context.Context, c *actor.Call) error {
 			err := next(ctx, c)

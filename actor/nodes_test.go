@@ -29,7 +29,7 @@ func virtual(t *testing.T, test func(t *testing.T)) {
 
 // pass lets time pass, in tests whose time is virtual.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	time.Sleep(d) //nolint:forbidigo // in a bubble, where time is virtual
 }
 
 func connect(t *testing.T, b *loopback.Broker) transport.Conn {

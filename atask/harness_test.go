@@ -34,7 +34,7 @@ func explode(v any) {
 
 // pass lets time pass, in tests whose time is virtual.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	time.Sleep(d) //nolint:forbidigo // in a bubble, where time is virtual
 }
 
 // connect returns a new connection to a broker.

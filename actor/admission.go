@@ -116,9 +116,6 @@ func (w *worker) admit(ex *execution) {
 		ex.refuse(f)
 	}
 	for _, victim := range victims {
-		if victim.tell && victim != ex {
-			w.n.log.Error("call lost that nobody waits for: the mailbox is full", "task", victim.service.name, "call", victim.id())
-		}
 		victim.refuse(&wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "the mailbox of node " + w.n.id + " is full: start more workers, or raise its Config.Mailbox"})
 		w.drop(victim)
 	}
@@ -158,8 +155,8 @@ func (w *worker) placeLocked(ex *execution) (victims []*execution) {
 	}
 	for ex.state == waiting && w.overfullLocked() {
 		victim := w.shallowestLocked()
-		if victim == nil || victim.depth >= ex.depth {
-			victim = ex
+		if victim == nil || victim.depth >= ex.depth || victim.tell {
+			victim = ex // who told has been promised that the call is taken; others try again
 		}
 		w.withdrawLocked(victim)
 		victims = append(victims, victim)

@@ -3,6 +3,7 @@ package actor
 import (
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime"
 	"slices"
 	"time"
@@ -140,6 +141,9 @@ func (c Config) withDefaults() (Config, error) {
 	return c, c.check()
 }
 
+// semver is the form of a version (semver.org, 2.0.0), leading zeros included.
+const semver = `^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`
+
 func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -153,6 +157,9 @@ func (c *Config) check() error {
 	}
 	if err := wire.CheckToken("Config.Group", c.Group); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadName, err)
+	}
+	if !regexp.MustCompile(semver).MatchString(c.Version) {
+		return fmt.Errorf("Config.Version is %q: want semantic versioning, as in 1.2.3 or 1.2.3-rc.1, or tools that list services refuse the node", c.Version)
 	}
 	for _, f := range []struct {
 		name  string

@@ -43,6 +43,8 @@ func TestConfigCheck(t *testing.T) {
 		{"long", Config{Namespace: strings.Repeat("a", 65)}, "Namespace"},
 		{"line break", Config{Namespace: "a\r\nPUB b"}, "Namespace"},
 		{"group", Config{Group: ">"}, "Group"},
+		{"version", Config{Version: "v1"}, "Version"},
+		{"pre-release", Config{Version: "1.2.3-rc.1+meta"}, ""},
 		{"slots", Config{Slots: -1}, "Slots"},
 		{"mailbox", Config{Mailbox: -1}, "Mailbox"},
 		{"bytes", Config{MailboxBytes: math.MinInt}, "MailboxBytes"},

@@ -2,9 +2,9 @@ package actor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
 	"github.com/atasks-io/atasks/transport"
@@ -87,7 +87,7 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 		c.progress = &progressFeed{fn: o.onProgress, spawn: c.n.spawn, log: c.n.log}
 	}
 	c.begun = c.n.clock.now()
-	if timeout := cmpOr(o.timeout, c.target.timeout); timeout > 0 {
+	if timeout := cmp.Or(o.timeout, c.target.timeout); timeout > 0 {
 		c.limit = c.begun.add(timeout)
 	}
 	c.deadline = c.limit
@@ -100,14 +100,6 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 
 // endSooner is what to do about calls that nest too deep.
 const endSooner = "end the recursion sooner, or raise it"
-
-// cmpOr returns a, or b where a is zero.
-func cmpOr(a, b time.Duration) time.Duration {
-	if a != 0 {
-		return a
-	}
-	return b
-}
 
 // setHeader makes the headers of the call, none when there is nothing to say.
 func (c *call) setHeader(meta metadata, o *callOptions) error {

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,7 @@ func TestNoWorkerGrace(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Millisecond, maxGrace} {
 		virtual(t, func(t *testing.T, r *rig) {
 			caller := r.node(Config{Grace: grace})
-			want := cmpOr(grace, 300*time.Millisecond)
+			want := cmp.Or(grace, 300*time.Millisecond)
 			for _, opts := range [][]CallOption{nil, {CallTimeout(time.Minute)}} {
 				o := await(Begin[string, string](caller.under(), NewTarget[string, string]("nobody"), "a", opts...), time.Now())
 				var e *Error

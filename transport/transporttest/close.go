@@ -80,13 +80,15 @@ func closeConnection(f *fixture) {
 func closeWaits(f *fixture, b *blocker, end func() error) {
 	f.Helper()
 	closed := make(chan error, 1)
-	began := make(chan struct{})
+	began := make(chan string, 1)
 	go func() {
-		close(began)
+		began <- goroutineName()
 		closed <- end()
 	}()
-	wait(f, began, "a goroutine")
-	f.yield()
+	name := wait(f, began, "a goroutine")
+	f.eventually("Close to wait for the handler, or to end", func() bool {
+		return len(closed) > 0 || isParked(name)
+	})
 	select {
 	case err := <-closed:
 		f.Errorf("Close() = %v while a handler runs", err)

@@ -45,3 +45,22 @@ func (f *fixture) yield() {
 		runtime.Gosched()
 	}
 }
+
+// goroutineName is how stack dumps call the goroutine that asks.
+func goroutineName() string {
+	var buf [64]byte
+	name, _, _ := strings.Cut(string(buf[:runtime.Stack(buf[:], false)]), " [")
+	return name
+}
+
+// isParked says whether a goroutine waits for a channel or a condition, which
+// it may do for as long as others please.
+func isParked(name string) bool {
+	buf := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if state, ok := strings.CutPrefix(stack, name+" ["); ok {
+			return strings.HasPrefix(state, "chan ") || strings.HasPrefix(state, "select") || strings.HasPrefix(state, "sync.Cond")
+		}
+	}
+	return false
+}

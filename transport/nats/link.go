@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -15,6 +16,7 @@ type link struct {
 	dialer  net.Dialer
 	custom  nats.CustomDialer          // used instead, if the program has one
 	process nats.InProcessConnProvider // used instead, if the server is here
+	timeout time.Duration              // of writes
 	life    context.Context            // ends when no more connections are to be made
 	die     context.CancelFunc
 
@@ -32,6 +34,7 @@ func newLink() *link {
 // install makes the client use l, on top of what o asks for.
 func (l *link) install(o *nats.Options) {
 	l.dialer.Timeout = o.Timeout
+	l.timeout, o.FlusherTimeout = o.FlusherTimeout, 0 // it does not know how long a write takes: see batch
 	if o.Dialer != nil {
 		l.dialer = *o.Dialer
 	}
@@ -60,11 +63,7 @@ func (l *link) SkipTLSHandshake() bool {
 
 // InProcessConn implements nats.InProcessConnProvider.
 func (l *link) InProcessConn() (net.Conn, error) {
-	c, err := l.process.InProcessConn()
-	if err == nil {
-		c = &pipe{Conn: c}
-	}
-	return l.track(c, err)
+	return l.track(l.process.InProcessConn())
 }
 
 func (l *link) track(c net.Conn, err error) (net.Conn, error) {
@@ -79,7 +78,7 @@ func (l *link) track(c net.Conn, err error) (net.Conn, error) {
 		return nil, context.Cause(l.life)
 	}
 	l.newest = c
-	return c, nil
+	return newBatch(c, l.timeout), nil
 }
 
 // failure returns what the newest attempt came to: the client keeps some of

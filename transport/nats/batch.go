@@ -1,0 +1,184 @@
+package nats
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// batch is a network connection that gathers what the client writes. The
+// client's flusher wakes up for the first message that somebody publishes, and
+// who publishes a call then waits for its answer. So under load nearly every
+// message would be a system call of its own, the largest part of what a call
+// costs. Here a goroutine writes what was gathered, and lets all others that
+// can run do so first.
+//
+// A write does not wait for the other side, unless very much has been gathered.
+// So a server in this process, to which a connection has no buffer at all, may
+// answer the first write of a greeting without reading the second. A failure
+// shows at a later write, and at once to the reader, since it closes the
+// connection.
+type batch struct {
+	net.Conn
+
+	timeout time.Duration // of what is written to the other side; 0 for none
+	work    chan struct{} // holds one when there is something to do
+	done    chan struct{} // closed when nothing more will be written
+
+	mu       sync.Mutex // guards what follows
+	idle     sync.Cond  // told when a write has ended
+	gathered []byte
+	writing  bool      // of what was gathered before, or of something large
+	deadline time.Time // of writes, as the connection knows it; whoever is writing only
+	err      error     // why nothing more is taken
+	broken   bool      // the other side is gone
+	closing  bool
+}
+
+const (
+	// Something this large is worth a system call of its own, and not worth
+	// copying.
+	largeWrite = 32 << 10
+	// What is gathered at most while the other side does not read.
+	mostGathered = 1 << 20
+	// The largest buffer that is kept for the next time.
+	keptBuffer = 256 << 10
+)
+
+func newBatch(c net.Conn, timeout time.Duration) *batch {
+	b := &batch{Conn: c, timeout: timeout, work: make(chan struct{}, 1), done: make(chan struct{})}
+	b.idle.L = &b.mu
+	go b.run()
+	return b
+}
+
+// Write implements net.Conn.
+func (b *batch) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	for b.err == nil && len(b.gathered) > 0 && len(b.gathered)+len(p) > mostGathered {
+		b.idle.Wait()
+	}
+	if err := b.err; err != nil {
+		b.mu.Unlock()
+		return 0, err
+	}
+	if len(p) >= largeWrite && len(b.gathered) == 0 && !b.writing {
+		return b.writeLocked(p)
+	}
+	b.gathered = append(b.gathered, p...)
+	b.mu.Unlock()
+	b.wake()
+	return len(p), nil
+}
+
+// wake makes run look. It never blocks.
+func (b *batch) wake() {
+	select {
+	case b.work <- struct{}{}:
+	default:
+	}
+}
+
+// run writes what is gathered until the connection is closed or broken.
+func (b *batch) run() {
+	defer close(b.done)
+	var spare []byte
+	for range b.work {
+		runtime.Gosched() // whoever is about to publish does so first
+		b.mu.Lock()
+		for b.writing {
+			b.idle.Wait()
+		}
+		full := b.gathered
+		if b.broken || len(full) == 0 {
+			over := b.broken || b.closing
+			b.mu.Unlock()
+			if over {
+				return
+			}
+			continue
+		}
+		b.gathered = spare[:0]
+		if _, err := b.writeLocked(full); err != nil {
+			return
+		}
+		if spare = full; cap(spare) > keptBuffer {
+			spare = nil
+		}
+	}
+}
+
+// writeLocked writes to the other side, and unlocks.
+func (b *batch) writeLocked(p []byte) (int, error) {
+	b.writing = true
+	b.mu.Unlock()
+	n, err := b.write(p)
+	b.mu.Lock()
+	b.writing = false
+	if err != nil {
+		b.broken = true
+		if b.err == nil {
+			b.err = err
+		}
+	}
+	b.idle.Broadcast()
+	closing := b.closing
+	b.mu.Unlock()
+	switch {
+	case err != nil:
+		_ = b.Conn.Close() // so that the reader knows
+	case closing:
+		b.wake() // for what was gathered meanwhile
+	}
+	return n, err
+}
+
+func (b *batch) write(p []byte) (int, error) {
+	// The deadline is moved once a second only: that is a system's timer.
+	if now := time.Now(); b.timeout > 0 && b.deadline.Sub(now) < b.timeout {
+		b.deadline = now.Add(b.timeout + time.Second)
+		if err := b.Conn.SetWriteDeadline(b.deadline); err != nil {
+			return 0, err
+		}
+	}
+	return b.Conn.Write(p)
+}
+
+// Read implements net.Conn.
+func (b *batch) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	if err != nil {
+		b.mu.Lock()
+		b.broken = true
+		b.mu.Unlock()
+	}
+	return n, err
+}
+
+// SetDeadline implements net.Conn, for reads: writes have deadlines of their
+// own.
+func (b *batch) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.Conn and does nothing, for the same reason.
+func (b *batch) SetWriteDeadline(time.Time) error { return nil }
+
+// Close implements net.Conn. What was gathered is written first, unless the
+// other side is gone.
+func (b *batch) Close() error {
+	b.mu.Lock()
+	b.closing = true
+	if b.err == nil {
+		b.err = net.ErrClosed
+	}
+	broken := b.broken
+	b.idle.Broadcast()
+	b.mu.Unlock()
+	b.wake()
+	if !broken {
+		<-b.done
+	}
+	err := b.Conn.Close()
+	<-b.done
+	return err
+}

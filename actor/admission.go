@@ -139,19 +139,14 @@ func (w *worker) boundLocked(ex *execution) *wire.Failure {
 // placeLocked starts an execution that is in hand, or lets it wait. When that
 // is too much it returns those to refuse, which no longer wait.
 func (w *worker) placeLocked(ex *execution) (victims []*execution) {
-	if w.thaw.suspiciousLocked(w.n.clock.now()) {
+	if w.thaw.suspiciousLocked(ex.arrived) {
 		w.suspectLocked(ex)
 	} else {
-		if w.slots.freeFor(ex.depth) && w.box.count == 0 && !ex.service.full() {
-			w.startLocked(ex)
-			w.dispatchLocked(ex)
-			return nil
-		}
 		w.queueLocked(ex)
-		w.fillLocked() // it may be deeper than all that execute
-		if ex.state != waiting {
-			return nil
-		}
+		w.fillLocked()
+	}
+	if w.overfullLocked() {
+		w.startAllLocked(w.n.clock.now()) // what only waits for its runner takes no room from others
 	}
 	for ex.state == waiting && w.overfullLocked() {
 		victim := w.shallowestLocked()

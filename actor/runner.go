@@ -15,7 +15,8 @@ import (
 // stack.
 type runner struct{ work chan *execution }
 
-// dispatchLocked hands a started execution to a runner.
+// dispatchLocked hands a started execution to a runner; with nil it calls one
+// to look what waits.
 func (w *worker) dispatchLocked(ex *execution) {
 	if n := len(w.idle); n > 0 {
 		r := w.idle[n-1]
@@ -25,13 +26,13 @@ func (w *worker) dispatchLocked(ex *execution) {
 		return
 	}
 	r := &runner{work: make(chan *execution, 1)}
-	if !w.n.spawn(func() { w.loop(r, ex) }) {
+	if !w.n.spawn(func() { w.loop(r, ex) }) && ex != nil {
 		// The node is closed; close answers for what is in hand.
 		w.n.log.Warn("call not started: node closed", "task", ex.service.name, "call", ex.id())
 	}
 }
 
-// loop executes ex, and what comes after it.
+// loop executes ex, or looks what waits, and then what comes after it.
 func (w *worker) loop(r *runner, ex *execution) {
 	done := false
 	defer func() {
@@ -39,39 +40,45 @@ func (w *worker) loop(r *runner, ex *execution) {
 			w.replace(ex)
 		}
 	}()
-	for ex != nil {
-		failure := w.run(ex)
-		next := w.finish(ex, failure)
-		if next == nil {
-			next = w.rest(r)
+	for {
+		var rests bool
+		if ex == nil {
+			ex, rests = w.look(r)
+		} else {
+			failure := w.run(ex)
+			ex, rests = w.finish(ex, failure, r)
 		}
-		ex = next
+		if rests {
+			var open bool
+			if ex, open = <-r.work; !open {
+				break
+			}
+		} else if ex == nil {
+			break
+		}
 	}
 	done = true
+}
+
+// look takes what waits, for a runner that was called.
+func (w *worker) look(r *runner) (next *execution, rests bool) {
+	now := w.n.clock.now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calling = false
+	return w.nextLocked(r, now)
 }
 
 // replace finishes the execution whose handler called runtime.Goexit, and
 // starts another goroutine for the next.
 func (w *worker) replace(ex *execution) {
-	next := w.finish(ex, "runtime.Goexit")
+	next, _ := w.finish(ex, "runtime.Goexit", nil)
 	if next == nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dispatchLocked(next)
-}
-
-// rest waits for the next execution; nil when this runner is not needed.
-func (w *worker) rest(r *runner) *execution {
-	w.mu.Lock()
-	if w.closed || len(w.idle) >= w.slots.total {
-		w.mu.Unlock()
-		return nil
-	}
-	w.idle = append(w.idle, r)
-	w.mu.Unlock()
-	return <-r.work
 }
 
 // run executes one call and answers it. It returns what went wrong, for the

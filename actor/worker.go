@@ -28,6 +28,7 @@ type worker struct {
 	asked    map[string]instant    // keys asked about before they arrived
 	callers  map[string]*caller
 	idle     []*runner
+	calling  bool // a runner was called for what waits, and has not looked yet
 	wheel    wheel
 	sweeper  *sweeper
 	draining bool // calls of our own stay here, since we have left the queue groups
@@ -190,10 +191,38 @@ func (w *worker) shallowestLocked() *execution {
 	return victim
 }
 
-// fillLocked starts what waits, as long as there are slots.
+// fillLocked has what waits started, as long as there are slots. It calls one
+// runner, which calls the next when it has taken something and more waits: of
+// many short calls that came at once, a few runners execute one after the other,
+// and not each its own.
 func (w *worker) fillLocked() {
-	for ex := w.pickLocked(w.n.clock.now()); ex != nil; ex = w.pickLocked(ex.started) {
-		w.startLocked(ex)
+	if w.calling || !w.startableLocked() {
+		return
+	}
+	w.calling = true
+	w.dispatchLocked(nil)
+}
+
+// startableLocked says whether something waits that may start.
+func (w *worker) startableLocked() bool {
+	return w.box.count > 0 && w.slots.freeFor(w.box.deepest())
+}
+
+// takeNextLocked takes out what a runner is to execute next, and calls another
+// for what is left; nil when nothing can start.
+func (w *worker) takeNextLocked(now instant) *execution {
+	ex := w.pickLocked(now)
+	if ex != nil {
+		w.startLocked(ex, now)
+		w.fillLocked()
+	}
+	return ex
+}
+
+// startAllLocked starts what waits at once, each on a runner of its own.
+func (w *worker) startAllLocked(now instant) {
+	for ex := w.pickLocked(now); ex != nil; ex = w.pickLocked(now) {
+		w.startLocked(ex, now)
 		w.dispatchLocked(ex)
 	}
 }
@@ -222,8 +251,8 @@ func (w *worker) fairLocked() bool {
 }
 
 // startLocked gives an execution a slot.
-func (w *worker) startLocked(ex *execution) {
-	ex.holds, ex.state, ex.started = true, running, w.n.clock.now()
+func (w *worker) startLocked(ex *execution, now instant) {
+	ex.holds, ex.state, ex.started = true, running, now
 	w.takeLocked(ex.service, ex.depth)
 }
 
@@ -267,8 +296,9 @@ func (w *worker) unparkLocked(ex *execution) {
 }
 
 // finish ends an execution and returns the next one for the same goroutine,
-// nil when there is none or no slot for it.
-func (w *worker) finish(ex *execution, failure string) (next *execution) {
+// nil when there is none or no slot for it. Then the runner r rests, if it is
+// wanted.
+func (w *worker) finish(ex *execution, failure string, r *runner) (next *execution, rests bool) {
 	now := w.n.clock.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -284,13 +314,20 @@ func (w *worker) finish(ex *execution, failure string) (next *execution) {
 		w.giveBackLocked(ex.service, ex.depth)
 	}
 	w.leaveLocked(ex)
+	return w.nextLocked(r, now)
+}
+
+// nextLocked returns what a runner executes next, or lets it rest, if it is
+// wanted.
+func (w *worker) nextLocked(r *runner, now instant) (next *execution, rests bool) {
 	if w.closed {
-		return nil // what waits was answered for
+		return nil, false // what waits was answered for
 	}
-	if next = w.pickLocked(now); next != nil {
-		w.startLocked(next)
+	if next = w.takeNextLocked(now); next != nil || r == nil || len(w.idle) >= w.slots.total {
+		return next, false
 	}
-	return next
+	w.idle = append(w.idle, r)
+	return nil, true
 }
 
 // armLocked sets when an execution is looked at next.

@@ -13,7 +13,6 @@ import (
 // begin sends the call or ends it with what is wrong. awaited says that the
 // one who begins it will await it under the same context, and cancel it there.
 func (c *call) begin(ctx context.Context, t *Target, in any, opts []CallOption, awaited bool) {
-	c.done = make(chan struct{})
 	c.target, c.in = declared(t), in
 	c.alarm.owner = c
 	var o callOptions

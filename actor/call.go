@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
@@ -37,39 +35,59 @@ type call struct {
 	borrowed bool // body is the caller's, for as long as the call is not over; guarded by n.calls.mu once it was held
 
 	// Guarded by n.calls.mu.
-	state     callState
-	listed    bool    // in n.calls.pending
-	attempt   int32   // the number of the attempt under way
-	sends     int32   // how often it was sent, refusals included
-	tries     int32   // refusals in a row
-	asks      int8    // how often all nodes were asked who has it
-	missed    int8    // how often the worker said that it does not
-	due       instant // when it is tried again, once the connection is back
-	until     instant // when the runtime gives up trying again …
-	grace     instant // … and when while nobody serves the task
-	alarm     alarm
-	peer      *peer // the worker that accepted it
-	peerPrev  *call
-	peerNext  *call
-	progress  *progressFeed
-	lastCode  string // of the last refusal
-	named     string // the node that it was sent to by name; empty for whoever serves the task
-	lastWords string // of the last refusal, for the deadline's message; of a ghost, why it was cancelled
+	state    callState
+	listed   bool  // in n.calls.pending
+	attempt  int32 // the number of the attempt under way
+	sends    int32 // how often it was sent, refusals included
+	asks     int8  // how often all nodes were asked who has it
+	missed   int8  // how often the worker said that it does not
+	alarm    alarm
+	peer     *peer // the worker that accepted it
+	peerPrev *call
+	peerNext *call
+	progress *progressFeed
+	trouble  *trouble // nil for a call that has met none
 
 	// Guarded by parent.w.mu.
 	prev, next *call
 
-	watching sync.Mutex // guards watchers
-	watchers []*watcher // told when the call ends
+	ending
 
-	// Written once, before done is closed.
-	done   chan struct{}
+	// Written once, before the call ends.
 	reply  []byte // in this node's codec, since the request was
 	out    any    // the result where it never left the process
 	err    error
-	failed *wire.Failure // whose cause is to be decoded; guarded by watching
+	failed *wire.Failure // whose cause is to be decoded; guarded by ending.mu
 
 	local *execution // where this node itself executes it; guarded by n.calls.mu
+}
+
+// trouble is what is to be known of a call that did not reach a worker just so.
+// Few calls have any.
+type trouble struct {
+	tries int32   // refusals in a row
+	due   instant // when the call is tried again, once the connection is back
+	until instant // when the runtime gives up trying again …
+	grace instant // … and when while nobody serves the task
+	code  string  // of the last refusal
+	words string  // of the last refusal, for the deadline's message; of a ghost, why it was cancelled
+	named string  // the node that it was sent to by name; empty for whoever serves the task
+}
+
+// troubleLocked is the call's trouble, to be written.
+func (c *call) troubleLocked() *trouble {
+	if c.trouble == nil {
+		c.trouble = new(trouble)
+	}
+	return c.trouble
+}
+
+// troublesLocked is the call's trouble, to be read.
+func (c *call) troublesLocked() (none trouble) {
+	if c.trouble != nil {
+		return *c.trouble
+	}
+	return none
 }
 
 // callState says where a call is.
@@ -102,40 +120,6 @@ func (s callState) String() string {
 	}
 }
 
-// await waits under the context that the call was begun with.
-func (c *call) await(ctx context.Context) {
-	if ctx == context.Context(c.parent) {
-		<-c.done // the handler's end reaches its calls by itself
-		return
-	}
-	select {
-	case <-c.done: // not left to chance: a call that failed at once may have no node
-		return
-	default:
-	}
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		c.contextEnded(ctx)
-		<-c.done
-	}
-}
-
-// wait waits under any context, whose end leaves the call alone.
-func (c *call) wait(ctx context.Context) error {
-	select {
-	case <-c.done:
-		return nil
-	default:
-	}
-	select {
-	case <-c.done:
-		return nil
-	case <-ctx.Done():
-		return c.contextError(ctx, "while its result was awaited")
-	}
-}
-
 // contextEnded ends the call because its context did.
 func (c *call) contextEnded(ctx context.Context) {
 	if d := c.handlerDeadline(); d == 0 || c.n.clock.now() < d {
@@ -153,10 +137,8 @@ func (c *call) contextEnded(ctx context.Context) {
 
 // cancel ends the call with an error and its handler's context with it.
 func (c *call) cancel(cause error, message string) {
-	select {
-	case <-c.done:
+	if c.isOver() {
 		return
-	default:
 	}
 	e := c.failure(wire.CodeCancelled, wire.ExecutedUnknown, message)
 	if cause != context.Canceled { //nolint:errorlint // the bare sentinel adds nothing
@@ -180,35 +162,6 @@ func because(message string, cause error) string {
 	return message + ": " + why
 }
 
-// watcher is told once when a call ends.
-type watcher struct{ fn func() }
-
-// onDone runs fn when the call ends; at once when it has.
-func (c *call) onDone(fn func()) *watcher {
-	w := &watcher{fn}
-	c.watching.Lock()
-	select {
-	case <-c.done:
-		c.watching.Unlock()
-		fn()
-	default:
-		c.watchers = append(c.watchers, w)
-		c.watching.Unlock()
-	}
-	return w
-}
-
-// unwatch takes a watcher back; false when it was told, or taken back before.
-func (c *call) unwatch(w *watcher) bool {
-	c.watching.Lock()
-	defer c.watching.Unlock()
-	i := slices.Index(c.watchers, w)
-	if i >= 0 {
-		c.watchers = slices.Delete(c.watchers, i, i+1)
-	}
-	return i >= 0
-}
-
 // fail ends a call that was not sent. Its context or its parent may end at the
 // same time, so this goes by the table as soon as there is one.
 func (c *call) fail(err error) {
@@ -223,14 +176,7 @@ func (c *call) fail(err error) {
 // is called once, by whoever took the call out of the table.
 func (c *call) end(err error) {
 	c.err = err
-	c.watching.Lock()
-	close(c.done)
-	watchers := c.watchers
-	c.watchers = nil
-	c.watching.Unlock()
-	for _, w := range watchers {
-		w.fn()
-	}
+	c.ending.end()
 	if c.stopCtx != nil {
 		c.stopCtx()
 	}
@@ -249,8 +195,8 @@ func (c *call) end(err error) {
 // cause of a handler's error is decoded here, by the awaiter, since that may
 // run code of the user's.
 func (c *call) outcome() error {
-	c.watching.Lock()
-	defer c.watching.Unlock()
+	c.ending.mu.Lock()
+	defer c.ending.mu.Unlock()
 	if e, ok := c.err.(*Error); ok && c.failed != nil { //nolint:errorlint // our own, as it stands
 		e.cause = c.n.errors.cause(c.failed, c.n.cfg.Codec)
 		c.failed = nil

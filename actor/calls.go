@@ -91,7 +91,7 @@ func (t *calls) send(c *call) {
 	}
 	t.listLocked(c)
 	if t.cut {
-		c.lastWords = "the connection to the broker is cut"
+		c.troubleLocked().words = "the connection to the broker is cut"
 		t.holdLocked(c, now, 0)
 		t.mu.Unlock()
 		return
@@ -126,14 +126,16 @@ func (t *calls) again(c *call) {
 // subjectLocked is where the call goes: to whoever serves the task, or to one
 // node by name while another that serves it is silent.
 func (t *calls) subjectLocked(c *call) string {
-	c.named = ""
+	if c.trouble != nil {
+		c.trouble.named = ""
+	}
 	if len(t.detours) > 0 {
-		c.named = t.detourLocked(c.target.name)
+		if named := t.detourLocked(c.target.name); named != "" {
+			c.troubleLocked().named = named
+			return wire.NodeTaskSubject(t.n.cfg.Namespace, named, c.target.name)
+		}
 	}
-	if c.named != "" {
-		return wire.NodeTaskSubject(t.n.cfg.Namespace, c.named, c.target.name)
-	}
-	return wire.TaskSubject(t.n.cfg.Namespace, c.target.name)
+	return c.target.subject(t.n.cfg.Namespace)
 }
 
 // publish sends a call.
@@ -225,7 +227,7 @@ func (t *calls) cancel(c *call, err *Error) {
 		node = c.peer.node
 	}
 	if state == callSent {
-		c.lastWords = err.Message
+		c.troubleLocked().words = err.Message
 		t.ghostLocked(c)
 	} else {
 		t.endLocked(c)
@@ -288,8 +290,8 @@ func (c *call) ring(now instant) {
 		t.mu.Unlock()
 	case c.deadline != 0 && now >= c.deadline:
 		t.expireLocked(c, nil)
-	case c.state == callHeld && t.cut && now < c.until:
-		t.armLocked(c, earliest(c.deadline, c.until), now)
+	case c.state == callHeld && t.cut && now < c.trouble.until:
+		t.armLocked(c, earliest(c.deadline, c.trouble.until), now)
 		t.mu.Unlock()
 	case c.state == callHeld && t.cut:
 		t.endLocked(c)
@@ -342,8 +344,8 @@ func (t *calls) deadlineError(c *call, executed wire.Executed) *Error {
 	}
 	message := "no result within " + within.Round(time.Millisecond).String()
 	t.mu.Lock()
-	if c.lastWords != "" {
-		message += "; before that: " + c.lastWords
+	if words := c.troublesLocked().words; words != "" {
+		message += "; before that: " + words
 	}
 	t.mu.Unlock()
 	return c.failure(wire.CodeDeadline, executed, message)
@@ -385,7 +387,7 @@ func (t *calls) sendHeld() {
 	t.mu.Lock()
 	var held []*call
 	for _, c := range t.pending {
-		if c.state == callHeld && c.due <= now {
+		if c.state == callHeld && c.trouble.due <= now {
 			held = append(held, c)
 		}
 	}
@@ -424,7 +426,7 @@ func (t *calls) denied(subject string) {
 	t.mu.Lock()
 	var refused []*call
 	for _, c := range t.pending {
-		if c.state == callSent && wire.TaskSubject(t.n.cfg.Namespace, c.target.name) == subject {
+		if c.state == callSent && c.target.subject(t.n.cfg.Namespace) == subject {
 			refused = append(refused, c)
 		}
 	}

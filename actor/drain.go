@@ -313,7 +313,7 @@ func (t *calls) cancelAll(cause error, ended cutShort) {
 	t.mu.Unlock()
 	for _, c := range left {
 		c.cancel(cause, "the awaiting node was stopped")
-		<-c.done                                                         // at once, also where its result came first
+		c.park(context.Background())                                     // at once, also where its result came first
 		if e, ok := c.err.(*Error); ok && e.Code == wire.CodeCancelled { //nolint:errorlint // our own, as it stands
 			ended[c.id()] = c.target.name
 		}

@@ -66,7 +66,7 @@ func (f *Future[T]) Await(ctx context.Context) (T, error) {
 }
 
 // Done is closed when the result is there.
-func (f *Future[T]) Done() <-chan struct{} { return f.call.done }
+func (f *Future[T]) Done() <-chan struct{} { return f.call.channel() }
 
 // OnDone runs fn once the result is there, at once when it is. fn must return
 // soon and must not block: it runs on the goroutine that ends the call. It lets

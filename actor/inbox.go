@@ -90,7 +90,7 @@ func (t *calls) acceptedLocked(c *call, m *transport.Message) {
 	switch {
 	case c.state == callGhost:
 		t.endLocked(c)
-		sends, reason := c.sends, c.lastWords
+		sends, reason := c.sends, c.troublesLocked().words
 		t.mu.Unlock()
 		t.sendCancel(c, node, sends, reason)
 	case c.tell:
@@ -102,7 +102,10 @@ func (t *calls) acceptedLocked(c *call, m *transport.Message) {
 	default:
 		now := t.n.clock.now()
 		c.state = callAccepted
-		c.asks, c.tries, c.until = 0, 0, 0
+		c.asks = 0
+		if c.trouble != nil {
+			c.trouble.tries, c.trouble.until = 0, 0
+		}
 		t.watchLocked(c, node, now)
 		t.armLocked(c, c.deadline, now)
 		t.mu.Unlock()

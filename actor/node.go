@@ -38,6 +38,7 @@ type Node struct {
 	features atomic.Pointer[transport.Features]
 	strays   atomic.Uint64 // messages dropped
 	messages sync.Pool     // saves an allocation per publish: a transport keeps no message
+	parkings sync.Pool     // saves a channel per call that is awaited
 
 	verbs     map[string]verb
 	inspector *inspector
@@ -134,6 +135,7 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 	}
 	n.log = cfg.Logger.With("node", n.id)
 	n.messages.New = func() any { return new(transport.Message) }
+	n.parkings.New = func() any { return newParking() }
 	n.inbox = wire.InboxPrefix(cfg.Namespace, cfg.Group, n.id)
 	if cfg.Codec != n.codecs.native {
 		n.contentType = cfg.Codec.ContentType()

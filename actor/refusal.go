@@ -35,14 +35,15 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 		t.expireLocked(c, nil) // the worker's clock was a moment ahead: the same end, in the same words
 		return
 	}
-	if c.named != "" && (f.Code == wire.CodeNoWorker || f.Code == wire.CodeDraining) {
-		t.closeRoutesLocked(c.named)
+	if named := c.troublesLocked().named; named != "" && (f.Code == wire.CodeNoWorker || f.Code == wire.CodeDraining) {
+		t.closeRoutesLocked(named)
 	}
 	if wait, again := t.retryLocked(c, f, now); again {
 		if c.peer != nil {
 			c.peer.removeLocked(c)
 		}
-		c.lastCode, c.lastWords = f.Code, textOf(f.Code, f.Message)
+		tr := c.troubleLocked()
+		tr.code, tr.words = f.Code, textOf(f.Code, f.Message)
 		c.local = nil
 		t.listLocked(c)
 		t.holdLocked(c, now, wait)
@@ -65,13 +66,14 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 // the connection is back.
 func (t *calls) holdLocked(c *call, now instant, wait time.Duration) {
 	c.state = callHeld
-	if c.until == 0 {
-		c.until = now.add(t.n.cfg.Patience)
+	tr := c.troubleLocked()
+	if tr.until == 0 {
+		tr.until = now.add(t.n.cfg.Patience)
 	}
-	at := c.until
-	c.due = now.add(wait)
+	at := tr.until
+	tr.due = now.add(wait)
 	if wait > 0 {
-		at = c.due
+		at = tr.due
 	}
 	t.armLocked(c, earliest(c.deadline, at), now)
 }
@@ -90,9 +92,10 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 	case wire.CodeNoWorker:
 		return t.pauseLocked(c, now, f.Code)
 	case wire.CodeDraining:
-		if c.tries < promptRetries {
+		tr := c.troubleLocked()
+		if tr.tries < promptRetries {
 			t.untilLocked(c, now)
-			c.tries++
+			tr.tries++
 			return time.Nanosecond, true
 		}
 	case wire.CodeWorkerLost:
@@ -111,7 +114,8 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 		}
 		wait = p.wait(int(c.attempt), rand.Float64())
 		c.attempt++
-		c.tries, c.until = 0, now.add(wait+t.n.cfg.Patience)
+		tr := c.troubleLocked()
+		tr.tries, tr.until = 0, now.add(wait+t.n.cfg.Patience)
 		return max(wait, time.Nanosecond), true
 	default:
 		if f.Executed != wire.ExecutedNo {
@@ -124,12 +128,13 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 // untilLocked sets until when a call that is refused is tried again: to its
 // deadline, without one for as long as the node is patient.
 func (t *calls) untilLocked(c *call, now instant) {
-	if c.until != 0 && c.tries != 0 {
+	tr := c.troubleLocked()
+	if tr.until != 0 && tr.tries != 0 {
 		return
 	}
-	c.until = now.add(t.n.cfg.Patience)
+	tr.until = now.add(t.n.cfg.Patience)
 	if c.deadline != 0 {
-		c.until = c.deadline.add(time.Hour) // the deadline ends it
+		tr.until = c.deadline.add(time.Hour) // the deadline ends it
 	}
 }
 
@@ -138,20 +143,21 @@ func (t *calls) untilLocked(c *call, now instant) {
 // together.
 func (t *calls) pauseLocked(c *call, now instant, code string) (time.Duration, bool) {
 	t.untilLocked(c, now)
-	left := c.until.sub(now)
+	tr := c.trouble
+	left := tr.until.sub(now)
 	if code == wire.CodeNoWorker {
-		if c.tries == 0 || c.lastCode != code {
+		if tr.tries == 0 || tr.code != code {
 			// Also when a busy or draining worker was the last. After a reconnect
 			// the workers may be still on their way back.
-			c.grace = max(now.add(t.n.cfg.Grace), t.health.excused)
+			tr.grace = max(now.add(t.n.cfg.Grace), t.health.excused)
 		}
-		left = min(left, c.grace.sub(now))
+		left = min(left, tr.grace.sub(now))
 	}
 	if left <= 0 {
 		return 0, false
 	}
-	wait := min(firstPause<<min(c.tries, 10), longestPause)
-	c.tries++
+	wait := min(firstPause<<min(tr.tries, 10), longestPause)
+	tr.tries++
 	wait -= time.Duration(rand.Int64N(int64(wait)/2 + 1))
 	return min(wait, left), true
 }
@@ -185,8 +191,9 @@ func (t *calls) publishFailed(c *call, sends int32, err error) {
 		t.mu.Unlock()
 		return
 	}
-	if errors.Is(err, transport.ErrDisconnected) && c.state == callSent && (c.until == 0 || now < c.until) {
-		c.lastWords = err.Error()
+	until := c.troublesLocked().until
+	if errors.Is(err, transport.ErrDisconnected) && c.state == callSent && (until == 0 || now < until) {
+		c.troubleLocked().words = err.Error()
 		t.holdLocked(c, now, cutPause)
 		t.mu.Unlock()
 		return

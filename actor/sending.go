@@ -21,16 +21,14 @@ func (s *sending) Deadline() (time.Time, bool) {
 }
 
 // Done implements context.Context.
-func (s *sending) Done() <-chan struct{} { return s.done }
+func (s *sending) Done() <-chan struct{} { return (*call)(s).channel() }
 
 // Err implements context.Context.
 func (s *sending) Err() error {
-	select {
-	case <-s.done:
+	if (*call)(s).isOver() {
 		return context.Canceled
-	default:
-		return nil
 	}
+	return nil
 }
 
 // Value implements context.Context.

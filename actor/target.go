@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/atasks-io/atasks/codec"
@@ -29,6 +30,22 @@ type Target struct {
 	copied     func(codec.Codec, []byte) (any, error) // an input as an In, likewise
 	nameErr    error                                  // what is wrong with the name …
 	optionErr  error                                  // … and with the options
+
+	sentTo atomic.Pointer[namespaceSubject] // where its calls went last
+}
+
+// namespaceSubject is the subject of a task in a namespace.
+type namespaceSubject struct{ namespace, subject string }
+
+// subject is where calls of the target go in a namespace. Programs call a task
+// in one, so the last is kept.
+func (t *Target) subject(namespace string) string {
+	if s := t.sentTo.Load(); s != nil && s.namespace == namespace {
+		return s.subject
+	}
+	s := &namespaceSubject{namespace, wire.TaskSubject(namespace, t.name)}
+	t.sentTo.Store(s)
+	return s.subject
 }
 
 // NewTarget declares a target that takes an In and returns an Out. It never

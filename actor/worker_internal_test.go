@@ -476,14 +476,14 @@ func TestEndedHandlerAdoptsNothing(t *testing.T) {
 	err := inHandler(context.Background(), t, n, func(ctx context.Context) {
 		ex, _ := ctx.Value(executionKey{}).(*execution)
 		ex.cancel(errGone)
-		late := &call{n: n.Node, target: NewTarget[string, string]("late"), parent: ex, done: make(chan struct{})}
+		late := &call{n: n.Node, target: NewTarget[string, string]("late"), parent: ex}
 		if err := late.adopt(&callOptions{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("adopt() by a handler that was cancelled = %v, want Canceled", err)
 		}
 		late.fail(context.Canceled)
 		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Hour)
 		defer cancel()
-		root := &call{n: n.Node, target: late.target, parent: ex, depth: 1, ctx: free, done: make(chan struct{})}
+		root := &call{n: n.Node, target: late.target, parent: ex, depth: 1, ctx: free}
 		if err := root.adopt(&callOptions{}); err != nil || root.parent != nil || root.depth != 0 {
 			t.Errorf("adopt() under a context that outlives the handler = %v, parent %v, depth %d, want a root", err, root.parent, root.depth)
 		}

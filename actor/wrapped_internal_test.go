@@ -181,7 +181,7 @@ func TestRequestOwnsItsBytes(t *testing.T) {
 	})
 	t.Run("held for a retry", func(t *testing.T) {
 		virtual(t, func(t *testing.T, r *rig) {
-			c := &call{borrowed: true, body: []byte("right"), state: callHeld, target: untyped("x"), done: make(chan struct{})}
+			c := &call{borrowed: true, body: []byte("right"), state: callHeld, target: untyped("x")}
 			c.n = r.node(Config{}).Node
 			c.n.calls.number(c, &callOptions{})
 			given := c.body
@@ -230,8 +230,8 @@ func TestOnDoneStops(t *testing.T) {
 			t.Errorf("Await() = %v, want nil", err)
 		}
 		synctest.Wait() // watchers are told after the result is there
-		if late() || len(told) != 1 || told[0] != "kept" || len(f.call.watchers) != 0 {
-			t.Errorf("told %v with %d watchers left, want the one that was kept, and none", told, len(f.call.watchers))
+		if late() || len(told) != 1 || told[0] != "kept" || f.call.watchers != nil {
+			t.Errorf("told %v with watchers left: %v, want the one that was kept, and none", told, f.call.watchers != nil)
 		}
 	})
 }

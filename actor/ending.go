@@ -1,0 +1,150 @@
+package actor
+
+import (
+	"context"
+	"sync"
+)
+
+// ending tells those who wait for a call that it has ended. There is no channel
+// until somebody asks for one: most calls are awaited by one goroutine, and of
+// those in flight there may be very many.
+type ending struct {
+	mu       sync.Mutex // guards what follows
+	over     bool
+	watchers *watcher      // told when the call ends, the last first
+	done     chan struct{} // nil until it is asked for
+}
+
+// watcher is told once when a call ends.
+type watcher struct {
+	fn   func()
+	next *watcher
+}
+
+// isOver says whether the call has ended. What was written before is seen.
+func (e *ending) isOver() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.over
+}
+
+// end tells everybody. It is called once.
+func (e *ending) end() {
+	e.mu.Lock()
+	e.over = true
+	w := e.watchers
+	e.watchers = nil
+	if e.done != nil {
+		close(e.done)
+	}
+	e.mu.Unlock()
+	for w != nil {
+		next := w.next // who is told may use w for something else
+		w.fn()
+		w = next
+	}
+}
+
+// channel is closed when the call ends.
+func (e *ending) channel() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.done == nil {
+		e.done = make(chan struct{})
+		if e.over {
+			close(e.done)
+		}
+	}
+	return e.done
+}
+
+// onDone runs fn when the call ends; at once when it has.
+func (e *ending) onDone(fn func()) *watcher {
+	w := &watcher{fn: fn}
+	if !e.watch(w) {
+		fn()
+	}
+	return w
+}
+
+// watch has w told when the call ends; false when it has.
+func (e *ending) watch(w *watcher) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.over {
+		return false
+	}
+	w.next, e.watchers = e.watchers, w
+	return true
+}
+
+// unwatch takes a watcher back; false when it was told, or taken back before.
+func (e *ending) unwatch(w *watcher) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for at := &e.watchers; *at != nil; at = &(*at).next {
+		if *at == w {
+			*at = w.next
+			return true
+		}
+	}
+	return false
+}
+
+// parking is a watcher that wakes a goroutine. It is used again and again.
+type parking struct {
+	watcher
+	woken chan struct{}
+}
+
+func newParking() *parking {
+	p := &parking{woken: make(chan struct{}, 1)}
+	p.fn = func() { p.woken <- struct{}{} }
+	return p
+}
+
+// await waits under the context that the call was begun with.
+func (c *call) await(ctx context.Context) {
+	if ctx == context.Context(c.parent) {
+		ctx = context.Background() // the handler's end reaches its calls by itself
+	}
+	if !c.park(ctx) {
+		c.contextEnded(ctx)
+		c.park(context.Background())
+	}
+}
+
+// wait waits under any context, whose end leaves the call alone.
+func (c *call) wait(ctx context.Context) error {
+	if c.park(ctx) {
+		return nil
+	}
+	return c.contextError(ctx, "while its result was awaited")
+}
+
+// park waits until the call has ended; false when ctx has ended first.
+func (c *call) park(ctx context.Context) bool {
+	if c.isOver() { // not left to chance: a call that failed at once may have no node
+		return true
+	}
+	p := c.n.parkings.Get().(*parking)
+	defer c.n.parkings.Put(p)
+	if !c.watch(&p.watcher) {
+		return true
+	}
+	end := ctx.Done()
+	if end == nil {
+		<-p.woken
+		return true
+	}
+	select {
+	case <-p.woken:
+		return true
+	case <-end:
+		if c.unwatch(&p.watcher) {
+			return false
+		}
+		<-p.woken
+		return true
+	}
+}

@@ -23,7 +23,7 @@ func (w *worker) receive(s *service, m *transport.Message) {
 	ex.alarm.owner = ex
 	address, key, native := wire.ParseAddress(n.cfg.Namespace, m.Reply)
 	if native {
-		ex.key, ex.caller, ex.token, ex.depth = key, address.Node, address.Call, address.Depth
+		ex.key, ex.inbox, ex.caller, ex.token, ex.depth = key, address.Inbox, address.Node, address.Call, address.Depth
 		if address.Budget != wire.NoBudget {
 			ex.deadline = ex.arrived.add(address.Budget)
 		}

@@ -50,8 +50,8 @@ func newBacklog(n *Node) *backlog {
 
 // answer publishes an answer to a call, and keeps it when that may not have
 // reached the caller.
-func (b *backlog) answer(key, subject string, header transport.Header, body []byte) error {
-	err := b.n.publish(subject, "", header, body)
+func (b *backlog) answer(key, subject, reply string, header transport.Header, body []byte) error {
+	err := b.n.publish(subject, reply, header, body)
 	rest := b.rest.Load()
 	if err == nil && (rest == 0 || b.n.clock.now() > instant(rest) || key == "") {
 		return nil
@@ -71,7 +71,7 @@ func (b *backlog) answer(key, subject string, header transport.Header, body []by
 	b.kept[b.last] = keptAnswer{
 		key: key,
 		// The body may be a handler's own slice.
-		m:    transport.Message{Subject: subject, Header: header, Data: bytes.Clone(body)},
+		m:    transport.Message{Subject: subject, Reply: reply, Header: header, Data: bytes.Clone(body)},
 		sent: err == nil,
 	}
 	return nil
@@ -120,7 +120,7 @@ func (b *backlog) sendAll() {
 		if !ok {
 			continue
 		}
-		err := b.n.publish(a.m.Subject, "", a.m.Header, a.m.Data)
+		err := b.n.publish(a.m.Subject, a.m.Reply, a.m.Header, a.m.Data)
 		b.mu.Lock()
 		switch {
 		case err == nil && a.key == "":

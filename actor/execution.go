@@ -17,6 +17,7 @@ type execution struct {
 	service *service
 	awaiter *call  // in this process; nil when the answer goes by the transport
 	reply   string // the return address
+	inbox   string // the beginning of that, unless it is a foreign one
 	key     string // of the call among all that this node executes from others
 	caller  string // the node that awaits it; empty for a foreign caller
 	token   string // the call's own ID
@@ -263,7 +264,8 @@ const progressPause = 50 * time.Millisecond
 
 func (ex *execution) sendProgress(p Progress) {
 	body := wire.AppendProgress(nil, wire.Progress(p))
-	if err := ex.w.n.publish(ex.reply+wire.SuffixProgress, "", nil, body); err != nil {
+	subject, call := ex.frame(wire.SuffixProgress)
+	if err := ex.w.n.publish(subject, call, nil, body); err != nil {
 		ex.w.n.log.Debug("progress not sent", "task", ex.service.name, "call", ex.id(), "err", err)
 	}
 }
@@ -293,13 +295,12 @@ func (ex *execution) succeed(out any, body []byte) {
 		return
 	}
 	var header transport.Header
-	subject := ex.reply + wire.SuffixResult
 	if ex.foreign {
-		subject = ex.reply
 		header = transport.Header{}
 		header.Set(wire.HeaderContentType, ex.codec.ContentType())
 	}
-	if err := ex.w.n.backlog.answer(ex.answerKey(), subject, header, body); err != nil {
+	subject, call := ex.frame(wire.SuffixResult)
+	if err := ex.w.n.backlog.answer(ex.answerKey(), subject, call, header, body); err != nil {
 		ex.publishFailure(publishFailure(err, wire.ExecutedYes))
 	}
 }
@@ -351,16 +352,22 @@ func asSent(f *wire.Failure) *wire.Failure {
 
 func (ex *execution) publishFailure(f *wire.Failure) {
 	header, body := f.Encode()
-	subject := ex.reply + wire.SuffixError
-	if ex.foreign {
-		subject = ex.reply
-		if f.Detail != nil {
-			header.Set(wire.HeaderContentType, ex.codec.ContentType())
-		}
+	if ex.foreign && f.Detail != nil {
+		header.Set(wire.HeaderContentType, ex.codec.ContentType())
 	}
-	if err := ex.w.n.backlog.answer(ex.answerKey(), subject, header, body); err != nil {
+	subject, call := ex.frame(wire.SuffixError)
+	if err := ex.w.n.backlog.answer(ex.answerKey(), subject, call, header, body); err != nil {
 		ex.w.n.log.Warn("answer not sent", "task", ex.service.name, "call", ex.id(), "code", f.Code, "err", err)
 	}
+}
+
+// frame is where a frame of this call goes, and what its reply field holds. A
+// foreign caller hears one message, on its own address.
+func (ex *execution) frame(suffix string) (subject, call string) {
+	if ex.foreign {
+		return ex.reply, ""
+	}
+	return ex.w.frames.subject(ex.inbox, suffix), ex.token
 }
 
 // answerKey identifies the call towards its caller; empty for a foreign one.

@@ -12,7 +12,7 @@ import (
 // goroutine and never blocks. Whatever is for no call of ours is late, a
 // duplicate or a stranger's, and ignored.
 func (t *calls) receive(m *transport.Message) {
-	token, frame, bare, ok := wire.ParseInbox(t.n.inbox, m.Subject)
+	token, frame, bare, ok := wire.ParseInbox(t.n.inbox, m.Subject, m.Reply)
 	salt, seq, sending, own := parseToken(token)
 	if !ok || !own {
 		t.n.dropped(m.Subject, "not an address of this node")

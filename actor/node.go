@@ -202,7 +202,7 @@ func (n *Node) pingSelf(ctx context.Context) error {
 	refused := make(chan error, 1)
 	n.mu.Lock()
 	n.denied[subject] = refused
-	n.denied[reply+wire.SuffixResult] = refused
+	n.denied[wire.FrameSubject(n.inbox, wire.SuffixResult)] = refused
 	n.mu.Unlock()
 	defer func() {
 		n.mu.Lock()

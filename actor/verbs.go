@@ -95,10 +95,10 @@ func (n *Node) directCall(task string, m *transport.Message) {
 		return
 	}
 	header, body := f.Encode()
-	if _, _, native := wire.ParseAddress(n.cfg.Namespace, m.Reply); native {
-		n.reply(m.Reply+wire.SuffixError, header, body)
+	if a, _, native := wire.ParseAddress(n.cfg.Namespace, m.Reply); native {
+		n.reply(wire.FrameSubject(a.Inbox, wire.SuffixError), a.Call, header, body)
 	} else if n.isForeign(m.Reply) {
-		n.reply(m.Reply, header, body)
+		n.reply(m.Reply, "", header, body)
 	} else {
 		n.dropped(m.Subject, "a call with a return address that is neither ours nor a client's inbox")
 	}
@@ -139,12 +139,12 @@ func (n *Node) answer(reply string, body []byte) {
 	if reply == "" {
 		return
 	}
-	if _, _, native := wire.ParseAddress(n.cfg.Namespace, reply); native {
-		n.reply(reply+wire.SuffixResult, nil, body)
+	if a, _, native := wire.ParseAddress(n.cfg.Namespace, reply); native {
+		n.reply(wire.FrameSubject(a.Inbox, wire.SuffixResult), a.Call, nil, body)
 		return
 	}
 	if n.isForeign(reply) {
-		n.reply(reply, nil, body)
+		n.reply(reply, "", nil, body)
 		return
 	}
 	n.dropped(reply, "a question with a return address that is neither ours nor a client's inbox")
@@ -159,8 +159,8 @@ func (n *Node) answerJSON(reply string, v any) {
 	n.answer(reply, body)
 }
 
-func (n *Node) reply(subject string, header transport.Header, body []byte) {
-	if err := n.publish(subject, "", header, body); err != nil {
+func (n *Node) reply(subject, call string, header transport.Header, body []byte) {
+	if err := n.publish(subject, call, header, body); err != nil {
 		n.log.Debug("answer not sent", "subject", subject, "err", err)
 	}
 }

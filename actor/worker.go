@@ -11,8 +11,9 @@ import (
 // worker executes the calls that a node serves: it admits them to the mailbox
 // and starts them as slots become free.
 type worker struct {
-	n     *Node
-	local int // executing calls below which a call of our own stays here
+	n      *Node
+	local  int // executing calls below which a call of our own stays here
+	frames frameSubjects
 
 	mu       sync.Mutex // guards what follows, and executions as their type says; taken before calls.mu and Node.mu
 	services map[string]*service
@@ -365,7 +366,8 @@ func (ex *execution) ring(now instant) {
 
 // sendAccepted tells the caller who has the call.
 func (w *worker) sendAccepted(ex *execution) {
-	if err := w.n.publish(ex.reply+wire.SuffixAccepted, "", nil, []byte(w.n.id)); err != nil {
+	subject, call := ex.frame(wire.SuffixAccepted)
+	if err := w.n.publish(subject, call, nil, []byte(w.n.id)); err != nil {
 		w.n.log.Debug("accepted not sent", "task", ex.service.name, "call", ex.id(), "err", err)
 	}
 }

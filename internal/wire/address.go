@@ -20,6 +20,8 @@ type Address struct {
 	Call                   string        // opaque, unique for the life of Node
 	Budget                 time.Duration // from arrival; NoBudget for no deadline
 	Depth                  int           // of the call: 0 for one that no task awaits
+
+	Inbox string // the InboxPrefix of Node, where the address was parsed
 }
 
 // AppendAddress appends the address of a call to b, after the InboxPrefix of
@@ -68,6 +70,7 @@ func ParseAddress(ns, s string) (a Address, key string, ok bool) {
 	if a.Node, rest, ok = cutToken(rest); !ok {
 		return a, "", false
 	}
+	a.Inbox = s[:len(s)-len(rest)]
 	if a.Call, rest, ok = cutToken(rest); !ok {
 		return a, "", false
 	}

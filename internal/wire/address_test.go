@@ -60,6 +60,7 @@ func TestAddress(t *testing.T) {
 		if s != tt.want {
 			t.Errorf("%+v.String() = %q, want %q", tt.address, s, tt.want)
 		}
+		tt.back.Inbox = wire.InboxPrefix(tt.back.Namespace, tt.back.Group, tt.back.Node)
 		got, key, ok := wire.ParseAddress(tt.address.Namespace, s)
 		if d := cmp.Diff(tt.back, got); d != "" || !ok || key != tt.back.Key() {
 			t.Errorf("ParseAddress(%q) = key %q, %v, want key %q; address (-want +got):\n%s", s, key, ok, tt.back.Key(), d)
@@ -71,6 +72,8 @@ func TestAddress(t *testing.T) {
 // tokens that mean something to a later version.
 func TestParseAddressLenient(t *testing.T) {
 	t.Parallel()
+	want := sample
+	want.Inbox = "at.default.reply.any.n1."
 	for _, s := range []string{
 		"at.default.reply.any.n1.c7.3uw.3",
 		"at.default.reply.any.n1.c7.0003uw.003",
@@ -80,7 +83,7 @@ func TestParseAddressLenient(t *testing.T) {
 		"at.default.reply.any.n1.c7.3uw.3." + strings.Repeat("r", wire.MaxName),
 	} {
 		got, key, ok := wire.ParseAddress("default", s)
-		if d := cmp.Diff(sample, got); d != "" || !ok || key != "n1.c7" {
+		if d := cmp.Diff(want, got); d != "" || !ok || key != "n1.c7" {
 			t.Errorf("ParseAddress(%q) = key %q, %v, want key %q; address (-want +got):\n%s", s, key, ok, "n1.c7", d)
 		}
 	}
@@ -140,7 +143,7 @@ func TestParseAddressRefuses(t *testing.T) {
 func TestHotPathAllocatesNothing(t *testing.T) {
 	inbox := wire.InboxPrefix("default", "any", "n1")
 	address := sample.String()
-	frame := address + wire.SuffixResult
+	frame, short := address+wire.SuffixResult, wire.FrameSubject(inbox, wire.SuffixResult)
 	buf := make([]byte, 0, transport.MaxSubject)
 	for name, f := range map[string]func(){
 		"ParseAddress": func() {
@@ -149,8 +152,13 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 			}
 		},
 		"ParseInbox": func() {
-			if _, _, _, ok := wire.ParseInbox(inbox, frame); !ok {
+			if _, _, _, ok := wire.ParseInbox(inbox, frame, ""); !ok {
 				t.Errorf("ParseInbox(%q) = false, want true", frame)
+			}
+		},
+		"ParseInbox, short": func() {
+			if _, _, _, ok := wire.ParseInbox(inbox, short, "c7"); !ok {
+				t.Errorf("ParseInbox(%q) = false, want true", short)
 			}
 		},
 		"AppendAddress": func() {
@@ -188,7 +196,10 @@ func FuzzParseAddress(f *testing.F) {
 			t.Errorf("ParseAddress(%q) = %v, want what %q gave (-want +got):\n%s", a.String(), ok, s, d)
 		}
 		inbox := wire.InboxPrefix(ns, a.Group, a.Node)
-		call, frame, bare, ok := wire.ParseInbox(inbox, s+wire.SuffixError)
+		if a.Inbox != inbox {
+			t.Errorf("ParseAddress(%q) = inbox %q, want %q", s, a.Inbox, inbox)
+		}
+		call, frame, bare, ok := wire.ParseInbox(inbox, s+wire.SuffixError, "")
 		if call != a.Call || frame != wire.FrameError || bare || !ok {
 			t.Errorf("ParseInbox(%q) = %q, %v, %v, %v, want an error frame for %q", s+wire.SuffixError, call, frame, bare, ok, a.Call)
 		}

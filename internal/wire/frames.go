@@ -19,7 +19,7 @@ const (
 	FrameProgress
 )
 
-// The tokens that follow a return address.
+// The tokens of the frames, with the dot before them.
 const (
 	SuffixResult   = ".ok"
 	SuffixError    = ".err"
@@ -27,35 +27,50 @@ const (
 	SuffixProgress = ".pro"
 )
 
-// ParseInbox reads the subject of a message to a node's inbox, given the
-// node's InboxPrefix: which call it is for and which frame it is. bare says
-// that the subject is an address without a frame, where only the broker's own
-// NoResponders arrives.
-func ParseInbox(inbox, subject string) (call string, frame Frame, bare, ok bool) {
+// FrameSubject is where a frame goes that names its call in its reply field:
+// one subject for all calls of a node, given its InboxPrefix. A broker that has
+// never seen a subject has to work out who listens, and every call has another
+// return address.
+func FrameSubject(inbox, suffix string) string {
+	return strings.TrimSuffix(inbox, ".") + suffix
+}
+
+// ParseInbox reads the subject and the reply field of a message to a node's
+// inbox, given the node's InboxPrefix: which call it is for and which frame it
+// is. bare says that the subject is an address without a frame, where only the
+// broker's own NoResponders arrives.
+func ParseInbox(inbox, subject, reply string) (call string, frame Frame, bare, ok bool) {
 	rest, ok := strings.CutPrefix(subject, inbox)
 	if !ok {
 		return "", UnknownFrame, false, false
 	}
-	call, rest, ok = strings.Cut(rest, ".")
-	if !ok || call == "" {
-		return "", UnknownFrame, false, false
+	call, rest, long := strings.Cut(rest, ".")
+	if !long && reply != "" {
+		return reply, frameOf(subject[len(inbox)-1:]), false, true
 	}
 	dot := strings.LastIndexByte(rest, '.')
-	if dot < 0 {
+	if dot < 0 || call == "" {
 		return "", UnknownFrame, false, false
 	}
-	switch rest[dot:] {
-	case SuffixResult:
-		return call, FrameResult, false, true
-	case SuffixError:
-		return call, FrameError, false, true
-	case SuffixAccepted:
-		return call, FrameAccepted, false, true
-	case SuffixProgress:
-		return call, FrameProgress, false, true
+	if frame = frameOf(rest[dot:]); frame == UnknownFrame {
+		_, bare = parseDepth(rest[dot+1:])
 	}
-	_, bare = parseDepth(rest[dot+1:])
-	return call, UnknownFrame, bare, true
+	return call, frame, bare, true
+}
+
+func frameOf(suffix string) Frame {
+	switch suffix {
+	case SuffixResult:
+		return FrameResult
+	case SuffixError:
+		return FrameError
+	case SuffixAccepted:
+		return FrameAccepted
+	case SuffixProgress:
+		return FrameProgress
+	default:
+		return UnknownFrame
+	}
 }
 
 // Progress is the body of a progress frame.

@@ -19,38 +19,48 @@ func TestParseInbox(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		subject string
+		reply   string
 		call    string
 		frame   wire.Frame
 		bare    bool
 		ok      bool
 	}{
-		{inbox + "c7.3uw.3.ok", "c7", wire.FrameResult, false, true},
-		{inbox + "c7.3uw.3.err", "c7", wire.FrameError, false, true},
-		{inbox + "c7.3uw.3.acc", "c7", wire.FrameAccepted, false, true},
-		{inbox + "c7.3uw.3.pro", "c7", wire.FrameProgress, false, true},
-		{inbox + "c7.-.0", "c7", wire.UnknownFrame, true, true},
-		{inbox + "c7.3uw.3.reserved.ok", "c7", wire.FrameResult, false, true},
-		{inbox + "c7-2.3uw.3.ok", "c7-2", wire.FrameResult, false, true},
+		{inbox + "ok", "c7", "c7", wire.FrameResult, false, true},
+		{inbox + "err", "c7-2", "c7-2", wire.FrameError, false, true},
+		{inbox + "acc", "c7", "c7", wire.FrameAccepted, false, true},
+		{inbox + "pro", "c7", "c7", wire.FrameProgress, false, true},
+		{inbox + "later", "c7", "c7", wire.UnknownFrame, false, true},
+		{inbox + "ok", "", "", wire.UnknownFrame, false, false},
+		{inbox + "c7", "", "", wire.UnknownFrame, false, false},
+		{inbox, "c7", "c7", wire.UnknownFrame, false, true},
 
-		{inbox + "c7.3uw.3.later", "c7", wire.UnknownFrame, false, true},
-		{inbox + "c7.3uw.3.OK", "c7", wire.UnknownFrame, false, true},
-		{inbox + "c7.3uw.3.okay", "c7", wire.UnknownFrame, false, true},
-		{inbox + "c7.3uw.3.book", "c7", wire.UnknownFrame, false, true},
-		{inbox + "c7.3uw.-3", "c7", wire.UnknownFrame, false, true},
+		{inbox + "c7.3uw.3.ok", "", "c7", wire.FrameResult, false, true},
+		{inbox + "c7.3uw.3.err", "", "c7", wire.FrameError, false, true},
+		{inbox + "c7.3uw.3.acc", "", "c7", wire.FrameAccepted, false, true},
+		{inbox + "c7.3uw.3.pro", "", "c7", wire.FrameProgress, false, true},
+		{inbox + "c7.-.0", "", "c7", wire.UnknownFrame, true, true},
+		{inbox + "c7.3uw.3.reserved.ok", "", "c7", wire.FrameResult, false, true},
+		{inbox + "c7-2.3uw.3.ok", "", "c7-2", wire.FrameResult, false, true},
 
-		{"", "", wire.UnknownFrame, false, false},
-		{"_INBOX.a.b", "", wire.UnknownFrame, false, false},
-		{"at.default.reply.any.n2.c7.3uw.3.ok", "", wire.UnknownFrame, false, false},
-		{"at.default.reply.any.n1", "", wire.UnknownFrame, false, false},
-		{inbox, "", wire.UnknownFrame, false, false},
-		{inbox + "c7", "", wire.UnknownFrame, false, false},
-		{inbox + "c7.ok", "", wire.UnknownFrame, false, false},
-		{inbox + ".3uw.3.ok", "", wire.UnknownFrame, false, false},
+		{inbox + "c7.3uw.3.later", "", "c7", wire.UnknownFrame, false, true},
+		{inbox + "c7.3uw.3.OK", "", "c7", wire.UnknownFrame, false, true},
+		{inbox + "c7.3uw.3.okay", "", "c7", wire.UnknownFrame, false, true},
+		{inbox + "c7.3uw.3.book", "", "c7", wire.UnknownFrame, false, true},
+		{inbox + "c7.3uw.-3", "", "c7", wire.UnknownFrame, false, true},
+
+		{"", "", "", wire.UnknownFrame, false, false},
+		{"_INBOX.a.b", "", "", wire.UnknownFrame, false, false},
+		{"at.default.reply.any.n2.c7.3uw.3.ok", "", "", wire.UnknownFrame, false, false},
+		{"at.default.reply.any.n1", "", "", wire.UnknownFrame, false, false},
+		{inbox, "", "", wire.UnknownFrame, false, false},
+		{inbox + "c7", "", "", wire.UnknownFrame, false, false},
+		{inbox + "c7.ok", "", "", wire.UnknownFrame, false, false},
+		{inbox + ".3uw.3.ok", "", "", wire.UnknownFrame, false, false},
 	} {
-		call, frame, bare, ok := wire.ParseInbox(inbox, tt.subject)
+		call, frame, bare, ok := wire.ParseInbox(inbox, tt.subject, tt.reply)
 		if call != tt.call || frame != tt.frame || bare != tt.bare || ok != tt.ok {
-			t.Errorf("ParseInbox(%q) = %q, %v, %v, %v, want %q, %v, %v, %v",
-				tt.subject, call, frame, bare, ok, tt.call, tt.frame, tt.bare, tt.ok)
+			t.Errorf("ParseInbox(%q, %q) = %q, %v, %v, %v, want %q, %v, %v, %v",
+				tt.subject, tt.reply, call, frame, bare, ok, tt.call, tt.frame, tt.bare, tt.ok)
 		}
 	}
 }
@@ -60,26 +70,30 @@ func FuzzParseInbox(f *testing.F) {
 		wire.FrameResult: wire.SuffixResult, wire.FrameError: wire.SuffixError,
 		wire.FrameAccepted: wire.SuffixAccepted, wire.FrameProgress: wire.SuffixProgress,
 	}
-	f.Fuzz(func(t *testing.T, subject string) {
-		call, frame, bare, ok := wire.ParseInbox(inbox, subject)
+	f.Fuzz(func(t *testing.T, subject, reply string) {
+		call, frame, bare, ok := wire.ParseInbox(inbox, subject, reply)
 		if !ok {
-			if call != "" || frame != wire.UnknownFrame || bare {
-				t.Errorf("ParseInbox(%q) = %q, %v, %v, false, want zeroes", subject, call, frame, bare)
+			if call != "" || bare {
+				t.Errorf("ParseInbox(%q, %q) = %q, %v, %v, false, want zeroes", subject, reply, call, frame, bare)
 			}
 			return
 		}
-		if call == "" || strings.Contains(call, ".") || !strings.HasPrefix(subject, inbox+call+".") {
-			t.Errorf("ParseInbox(%q) = call %q, want the token after the prefix", subject, call)
+		short := subject == wire.FrameSubject(inbox, "."+subject[len(inbox):]) && !strings.Contains(subject[len(inbox):], ".")
+		if short && call != reply {
+			t.Errorf("ParseInbox(%q, %q) = call %q, want what the reply field holds", subject, reply, call)
 		}
-		if bare && frame != wire.UnknownFrame {
-			t.Errorf("ParseInbox(%q) = %v, bare, want one of the two", subject, frame)
+		if !short && (call == "" || strings.Contains(call, ".") || !strings.HasPrefix(subject, inbox+call+".")) {
+			t.Errorf("ParseInbox(%q, %q) = call %q, want the token after the prefix", subject, reply, call)
+		}
+		if bare && (short || frame != wire.UnknownFrame) {
+			t.Errorf("ParseInbox(%q, %q) = %v, bare, want one of the two", subject, reply, frame)
 		}
 		if !strings.HasSuffix(subject, suffixes[frame]) {
-			t.Errorf("ParseInbox(%q) = %v, want the subject to end in %q", subject, frame, suffixes[frame])
+			t.Errorf("ParseInbox(%q, %q) = %v, want the subject to end in %q", subject, reply, frame, suffixes[frame])
 		}
 		for known, suffix := range suffixes {
 			if frame == wire.UnknownFrame && strings.HasSuffix(subject, suffix) {
-				t.Errorf("ParseInbox(%q) = %v, want %v", subject, frame, known)
+				t.Errorf("ParseInbox(%q, %q) = %v, want %v", subject, reply, frame, known)
 			}
 		}
 	})

@@ -93,13 +93,19 @@ func writeMessage(b *strings.Builder, what, subject string, h transport.Header, 
 	fmt.Fprintf(b, "%q\n\n", body)
 }
 
+// writeFrame writes a frame about the sample's call.
+func writeFrame(b *strings.Builder, what, suffix string, h transport.Header, body []byte) {
+	inbox := wire.InboxPrefix(sample.Namespace, sample.Group, sample.Node)
+	writeMessage(b, what, wire.FrameSubject(inbox, suffix)+" reply "+sample.Call, h, body)
+}
+
 func TestGoldenFrames(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	address := sample.String()
-	writeMessage(&b, "result: the bytes of the codec", address+wire.SuffixResult, nil, []byte("\xa2hi"))
-	writeMessage(&b, "result without a value", address+wire.SuffixResult, nil, nil)
-	writeMessage(&b, "accepted: the worker's node", address+wire.SuffixAccepted, nil, []byte("n2"))
+	writeFrame(&b, "result: the bytes of the codec", wire.SuffixResult, nil, []byte("\xa2hi"))
+	writeMessage(&b, "the same, to the whole address", sample.String()+wire.SuffixResult, nil, []byte("\xa2hi"))
+	writeFrame(&b, "result without a value", wire.SuffixResult, nil, nil)
+	writeFrame(&b, "accepted: the worker's node", wire.SuffixAccepted, nil, []byte("n2"))
 	for _, tt := range []struct {
 		what string
 		p    wire.Progress
@@ -108,7 +114,7 @@ func TestGoldenFrames(t *testing.T) {
 		{"progress, total unknown, no note", wire.Progress{Done: 3}},
 		{"progress, a note that is not UTF-8", wire.Progress{Done: -1, Total: -1, Note: "a\xffb"}},
 	} {
-		writeMessage(&b, tt.what, address+wire.SuffixProgress, nil, wire.AppendProgress(nil, tt.p))
+		writeFrame(&b, tt.what, wire.SuffixProgress, nil, wire.AppendProgress(nil, tt.p))
 	}
 	checkGolden(t, "frames", b.String())
 }
@@ -129,7 +135,7 @@ func TestGoldenErrors(t *testing.T) {
 	for _, what := range slices.Sorted(maps.Keys(failures)) {
 		f := failures[what]
 		h, body := f.Encode()
-		writeMessage(&b, what, sample.String()+wire.SuffixError, h, body)
+		writeFrame(&b, what, wire.SuffixError, h, body)
 	}
 	checkGolden(t, "errors", b.String())
 }
@@ -139,7 +145,7 @@ func TestGoldenVerbs(t *testing.T) {
 	var b strings.Builder
 	one := func(verb string) string { return wire.NodeSubject("default", "n2", verb) }
 	writeMessage(&b, "ping with the calls that n1 awaits of n2", one(wire.VerbPing), nil, wire.AppendCalls(nil, "c7", "c9-2"))
-	writeMessage(&b, "its answer: the calls that n2 does not know", sample.String()+wire.SuffixResult, nil, wire.AppendCalls(nil, "c9-2"))
+	writeFrame(&b, "its answer: the calls that n2 does not know", wire.SuffixResult, nil, wire.AppendCalls(nil, "c9-2"))
 	writeMessage(&b, "cancel", one(wire.VerbCancel), nil,
 		wire.AppendCancel(nil, wire.Cancel{Keys: []string{"n1.c7", "n1.c9-2"}, Reason: "deadline of the caller"}))
 	writeMessage(&b, "cancel without a reason", one(wire.VerbCancel), nil,

@@ -9,11 +9,12 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 
 FUZZTIME ?= 30s
 BENCH ?= .
+BENCHFLAGS ?=
 COUNT ?= 1
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## compile everything; the programs go to bin/
@@ -45,7 +46,11 @@ fuzz: ## fuzz every target for FUZZTIME (30s)
 	done
 
 .PHONY: bench
-bench: ## run the benchmarks BENCH (all), COUNT times (1)
+bench: ## measure awaits against hand-written NATS; BENCHFLAGS="-run await -pairs 3" chooses
+	go run ./integration/bench $(BENCHFLAGS)
+
+.PHONY: microbench
+microbench: ## run the packages' benchmarks BENCH (all), COUNT times (1)
 	@grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u | \
 	xargs go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m
 

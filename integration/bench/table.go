@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// table is a part of the report.
+type table struct {
+	title  string
+	header []string
+	rows   [][]string
+	notes  []string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// widths are those of the columns, in characters.
+func (t *table) widths() []int {
+	w := make([]int, len(t.header))
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, cell := range row {
+			w[i] = max(w[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return w
+}
+
+// text is the table for a terminal: columns of words to the left, of figures
+// to the right.
+func (t *table) text() string {
+	var b strings.Builder
+	b.WriteString(t.title + "\n\n")
+	widths := t.widths()
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		line := ""
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if t.isWords(i) {
+				line += "  " + cell + space
+			} else {
+				line += "  " + space + cell
+			}
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	for _, n := range t.notes {
+		b.WriteString("\n  " + n + "\n")
+	}
+	return b.String()
+}
+
+// markdown is the table for a document.
+func (t *table) markdown() string {
+	var b strings.Builder
+	b.WriteString("### " + t.title + "\n\n")
+	rule := make([]string, len(t.header))
+	for i := range rule {
+		rule[i] = "---:"
+		if t.isWords(i) {
+			rule[i] = "---"
+		}
+	}
+	for _, row := range append([][]string{t.header, rule}, t.rows...) {
+		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
+	}
+	for _, n := range t.notes {
+		b.WriteString("\n" + n + "\n")
+	}
+	return b.String()
+}
+
+// isWords says whether a column holds no figures.
+func (t *table) isWords(column int) bool {
+	for _, row := range t.rows {
+		if cell := row[column]; cell != "" && cell[0] >= '0' && cell[0] <= '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// number writes a figure with three digits that matter, and thousands apart.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 100:
+		return thousands(int64(math.Round(v)))
+	case a >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+}
+
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// String writes a ratio and how far the pairs are apart.
+func (s spread) String() string {
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max)
+}

@@ -50,7 +50,7 @@ func awaitSections() []section {
 // await measures one line of the matrix for all kinds.
 func (b *bench) await(ctx context.Context, name string, workers int, t task) error {
 	return b.with(ctx, name, workers, awaitKinds(), func(f *fleet) error {
-		s, err := b.alternate(ctx, f, t)
+		s, err := b.alternate(ctx, f.contenders(t, f.kinds...))
 		if err != nil {
 			return err
 		}
@@ -62,20 +62,23 @@ func (b *bench) await(ctx context.Context, name string, workers int, t task) err
 // addCalls puts what was measured of calls into the report, a row for each
 // kind.
 func (b *bench) addCalls(title, name string, kinds []string, s samples) {
-	t := b.report.table(title, "section", "kind", "ops/s", "p50 µs", "p99 µs", "CPU µs", "allocs",
+	t := b.report.table(title, "section", "kind", "ops/s", "p50 µs", "p99 µs", "CPU µs", "allocs", "other CPU",
 		"ops to hand-own", "ops to hand", "p50 to hand-own", "CPU to hand-own")
 	for _, kind := range kinds {
 		row := []string{name, kind}
-		for _, m := range []metric{throughput, middle, tail, cpu, mallocs} {
+		for _, m := range []metric{throughput, middle, tail, cpu, mallocs, others} {
 			row = append(row, number(s.of(kind, m).Median))
 		}
 		t.add(append(row,
-			s.ratio(kind, kindHandOwn, throughput).String(), s.ratio(kind, kindHand, throughput).String(),
-			s.ratio(kind, kindHandOwn, middle).String(), s.ratio(kind, kindHandOwn, cpu).String(),
+			s.ratio(kind, kindHandOwn, throughput).cell(), s.ratio(kind, kindHand, throughput).cell(),
+			s.ratio(kind, kindHandOwn, middle).cell(), s.ratio(kind, kindHandOwn, cpu).cell(),
 		)...)
 	}
-	b.progress("    atasks to hand-own: ops %v, p50 %v, CPU %v; to hand: ops %v",
-		s.ratio(kindTasks, kindHandOwn, throughput), s.ratio(kindTasks, kindHandOwn, middle),
-		s.ratio(kindTasks, kindHandOwn, cpu), s.ratio(kindTasks, kindHand, throughput))
+	for _, kind := range kinds {
+		if kind == kindTasks || kind == kindRemote {
+			b.progress("    %s to %s: ops %v, p50 %v, CPU %v", kind, kindHandOwn,
+				s.ratio(kind, kindHandOwn, throughput), s.ratio(kind, kindHandOwn, middle), s.ratio(kind, kindHandOwn, cpu))
+		}
+	}
 	b.report.samples[name] = s
 }

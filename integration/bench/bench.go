@@ -73,9 +73,9 @@ func (b *bench) with(ctx context.Context, section string, workers int, kinds []s
 		return err
 	}
 	if b.profiles != "" {
-		end, err := b.fleet.profile(ctx, b.profiles, section)
-		if err != nil {
-			return err
+		end, failed := b.fleet.profile(ctx, b.profiles, section)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, end()) }()
 	}

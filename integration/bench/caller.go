@@ -29,6 +29,10 @@ func newCaller(ctx context.Context, kind, url string) (*member, error) {
 		}
 		t := tasks{node}
 		return newLoadMember(typed{t}, t.close), nil
+	case kindGate, kindWide:
+		return newGateCaller(ctx, kind, url)
+	case kindSolo:
+		return newSolo(ctx, url)
 	}
 	return nil, fmt.Errorf("there is no such kind of caller")
 }

@@ -46,8 +46,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		err = fmt.Errorf("-pairs is %d: want 1 or more", o.pairs)
 	case o.time <= 0:
 		err = fmt.Errorf("-time is %v: want more than 0", o.time)
-	case o.calls < 10:
-		err = fmt.Errorf("-calls is %d: want 10 or more", o.calls)
+	case o.calls < memorySteps:
+		err = fmt.Errorf("-calls is %d: want %d or more", o.calls, memorySteps)
 	case o.run != "":
 		o.sections, err = regexp.Compile(o.run)
 	}

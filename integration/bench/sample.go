@@ -17,6 +17,7 @@ const (
 	tail       metric = "p99 µs"
 	cpu        metric = "CPU µs"
 	mallocs    metric = "allocs"
+	others     metric = "other CPU" // cores that were busy with something else
 )
 
 // sample is what one measurement found.
@@ -57,23 +58,39 @@ func (s samples) ratio(kind, to string, m metric) spread {
 	return spreadOf(values)
 }
 
-// alternate measures the operation with every kind of the fleet in turn, as
-// often as there are to be pairs. The answers are checked before.
-func (b *bench) alternate(ctx context.Context, f *fleet, t task) (samples, error) {
-	t.Time = b.time
-	for _, kind := range f.kinds {
-		if err := f.members[kind].caller.ask(ctx, "check", t, nil); err != nil {
+// contender is what is measured in alternation with others.
+type contender struct {
+	name string
+	crew *crew
+	task task
+}
+
+// contenders are the kinds of a fleet that do the same.
+func (f *fleet) contenders(t task, kinds ...string) []contender {
+	var list []contender
+	for _, kind := range kinds {
+		list = append(list, contender{kind, f.members[kind], t})
+	}
+	return list
+}
+
+// alternate measures every contender in turn, as often as there are to be
+// pairs. The answers are checked before.
+func (b *bench) alternate(ctx context.Context, list []contender) (samples, error) {
+	for i := range list {
+		list[i].task.Time = b.time
+		if err := list[i].crew.caller.ask(ctx, "check", list[i].task, nil); err != nil {
 			return nil, err
 		}
 	}
 	all := make(samples)
 	for range b.pairs {
-		for _, kind := range f.kinds {
-			s, err := b.sample(ctx, f.members[kind], t)
+		for _, c := range list {
+			s, err := b.sample(ctx, c.crew, c.task)
 			if err != nil {
 				return nil, err
 			}
-			all[kind] = append(all[kind], s)
+			all[c.name] = append(all[c.name], s)
 		}
 	}
 	return all, nil
@@ -86,8 +103,7 @@ func (b *bench) sample(ctx context.Context, c *crew, t task) (sample, error) {
 	if err := c.caller.ask(ctx, "load", warmUp, nil); err != nil {
 		return nil, err
 	}
-	involved := slices.Concat([]*process{b.server, c.caller}, c.workers)
-	before, err := cpuTime(involved...)
+	before, err := b.usage(c)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +111,7 @@ func (b *bench) sample(ctx context.Context, c *crew, t task) (sample, error) {
 	if err := c.caller.ask(ctx, "load", t, &l); err != nil {
 		return nil, err
 	}
-	after, err := cpuTime(involved...)
+	after, err := b.usage(c)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +127,9 @@ func (b *bench) sample(ctx context.Context, c *crew, t task) (sample, error) {
 		throughput: calls / l.Took.Seconds(),
 		middle:     micros(q.P50),
 		tail:       micros(q.P99),
-		cpu:        micros(after-before) / calls,
+		cpu:        micros(after.crew-before.crew) / calls,
 		mallocs:    float64(l.Mallocs) / calls,
+		others:     max(0, (after.rest-before.rest).Seconds()/l.Took.Seconds()),
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // section is one thing that is measured. Its name tells what, in parts divided
@@ -16,7 +17,12 @@ type section struct {
 
 // sections are all that there are, in the order in which they are measured.
 func sections() []section {
-	return awaitSections()
+	return slices.Concat(awaitSections(), localSections(), fanSections(), fibSections(), []section{
+		{name: "futures/100000", measure: measureFutures},
+		{name: "tasks/10000", measure: measureServed},
+		{name: "ps/10000", measure: measurePs},
+		{name: "memory/10m", extra: true, measure: measureGrowth},
+	})
 }
 
 func listSections(w io.Writer, list []section) error {

@@ -103,7 +103,22 @@ func thousands(n int64) string {
 	return s
 }
 
-// String writes a ratio and how far the pairs are apart.
+// cell is a ratio in a table: empty where there is nothing to compare with.
+func (s spread) cell() string {
+	switch s {
+	case spread{}:
+		return ""
+	case spread{1, 1, 1}:
+		return "1" // with itself
+	}
+	return s.String()
+}
+
+// String writes a figure, and how far the measurements of it are apart where
+// there were several.
 func (s spread) String() string {
+	if s.Min == s.Max {
+		return number(s.Median)
+	}
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,52 @@ import (
 // tick is the unit in which Linux tells the CPU time of processes, whatever
 // the kernel counts in.
 const tick = 10 * time.Millisecond
+
+// usage is the CPU time that was used so far.
+type usage struct {
+	crew time.Duration // by the server and those who call and work
+	rest time.Duration // by everything else on the machine, and by its host instead
+}
+
+// usage measures it for the crew that is at work. The rest tells whether the
+// machine did something else meanwhile; idle crews are part of it.
+func (b *bench) usage(c *crew) (usage, error) {
+	used, err := cpuTime(slices.Concat([]*process{b.server, c.caller}, c.workers)...)
+	if err != nil {
+		return usage{}, err
+	}
+	all, err := machineTime()
+	return usage{used, all - used}, err
+}
+
+// machineTime returns the CPU time that the machine has used.
+func machineTime() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(stat), "\n")
+	fields := strings.Fields(line)
+	const user, idle, ioWait, steal = 1, 4, 5, 8
+	if len(fields) <= steal {
+		return 0, fmt.Errorf("/proc/stat begins with %q, want the times of all processors", line)
+	}
+	busy := slices.Concat(fields[user:idle], fields[ioWait+1:steal+1])
+	return ticks(busy...)
+}
+
+// ticks adds up times that are told in ticks.
+func ticks(fields ...string) (time.Duration, error) {
+	var sum time.Duration
+	for _, f := range fields {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n) * tick
+	}
+	return sum, nil
+}
 
 // cpuTime returns the CPU time that the processes have used together.
 func cpuTime(processes ...*process) (time.Duration, error) {
@@ -37,15 +84,7 @@ func cpuTimeOf(pid int) (time.Duration, error) {
 	if len(fields) <= stime {
 		return 0, fmt.Errorf("/proc/%d/stat has %d fields after the name, want more than %d", pid, len(fields), stime)
 	}
-	var sum time.Duration
-	for _, f := range fields[utime : stime+1] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-		}
-		sum += time.Duration(n) * tick
-	}
-	return sum, nil
+	return ticks(fields[utime : stime+1]...)
 }
 
 // residentOf returns the memory of a process that is in RAM, in bytes.

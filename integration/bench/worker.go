@@ -25,6 +25,8 @@ func newWorker(ctx context.Context, kind, url string) (*member, error) {
 		return &member{verbs: map[string]verb{}, close: f.close}, f.serve()
 	case kindTasks, kindRemote:
 		return newTaskWorker(ctx, kind, url, actor.Config{NoLocal: kind == kindRemote}, served())
+	case kindGate, kindWide:
+		return newGateWorker(ctx, kind, url)
 	}
 	return nil, fmt.Errorf("there is no such kind of worker")
 }

@@ -1,0 +1,82 @@
+package main
+
+import "fmt"
+
+// target is a figure to reach.
+type target struct {
+	what    string
+	section string
+	kind    string
+	metric  metric
+	to      string // the kind whose figure is the unit; "" for a figure as it is
+	most    float64
+	least   float64 // in place of most
+}
+
+// tolerance is how far a figure may fall short while a profile shows where it
+// goes.
+const tolerance = 0.1
+
+// targets are what the figures are held against.
+func targets() []target {
+	return []target{
+		{what: "one call after the other, p50", section: "await/1w/1/100B", kind: kindTasks, metric: middle, to: kindHandOwn, most: 1},
+		{what: "throughput, 256 in flight, 1 worker", section: "await/1w/256/100B", kind: kindTasks, metric: throughput, to: kindHandOwn, least: 1.25},
+		{what: "throughput, 1,024 in flight, 1 worker", section: "await/1w/1024/100B", kind: kindTasks, metric: throughput, to: kindHandOwn, least: 1.3},
+		{what: "throughput, 256 in flight, 4 workers", section: "await/4w/256/100B", kind: kindTasks, metric: throughput, to: kindHandOwn, least: 1.15},
+		{what: "throughput, 256 in flight, to the bare floor", section: "await/1w/256/100B", kind: kindTasks, metric: throughput, to: kindFloor, least: 0.95},
+		{what: "CPU per call, 256 in flight, all processes", section: "await/1w/256/100B", kind: kindTasks, metric: cpu, to: kindHandOwn, most: 0.85},
+		{what: "allocations per call, caller", section: "await/1w/256/100B", kind: kindTasks, metric: mallocs, most: 10},
+		{what: "throughput, 256 KiB, 64 in flight", section: "await/1w/64/256KiB", kind: kindTasks, metric: throughput, to: kindHandOwn, least: 0.95},
+		{what: "fib(15), 2 workers, all through the broker, time", section: "fib/15/remote", kind: kindRemote, metric: middle, to: kindHandOwn, most: 0.6},
+		{what: "fib(15), 2 workers, local first, time", section: "fib/15/local-first", kind: kindTasks, metric: middle, to: kindHandOwn, most: 0.1},
+		{what: "await within the process, plain struct, p50 in µs", section: "local/plain", kind: noDeadline, metric: middle, most: 1},
+		{what: "await within the process, slices and maps, p50 in µs", section: "local/slices", kind: noDeadline, metric: middle, most: 5},
+		{what: "100,000 calls in flight, bytes each, caller", section: "futures/100000", kind: kindTasks, metric: callerBytes, most: 600},
+		{what: "resident memory, last tenth to first, caller", section: "memory/10m", kind: roleCaller, metric: growth, most: 1.05},
+		{what: "resident memory, last tenth to first, worker", section: "memory/10m", kind: roleWorker, metric: growth, most: 1.05},
+	}
+}
+
+// goal says what is to be reached.
+func (t target) goal() string {
+	if t.least > 0 {
+		return fmt.Sprintf("at least %v", t.least)
+	}
+	return fmt.Sprintf("at most %v", t.most)
+}
+
+// verdict says whether v reaches it.
+func (t target) verdict(v float64) string {
+	missed := t.most > 0 && v > t.most || v < t.least
+	near := v <= t.most*(1+tolerance) && v >= t.least*(1-tolerance)
+	if t.least > 0 {
+		near = v >= t.least*(1-tolerance)
+	}
+	switch {
+	case !missed:
+		return "yes"
+	case near:
+		return "within 10 %"
+	default:
+		return "no"
+	}
+}
+
+// targets is the table of those whose section was measured.
+func (r *report) targets() *table {
+	t := &table{title: "Targets", header: []string{"what", "section", "to reach", "measured", "reached"}}
+	for _, one := range targets() {
+		s, ok := r.samples[one.section]
+		if !ok {
+			continue
+		}
+		found := s.of(one.kind, one.metric)
+		if one.to != "" {
+			found = s.ratio(one.kind, one.to, one.metric)
+		}
+		t.add(one.what, one.section, one.goal(), found.String(), one.verdict(found.Median))
+	}
+	t.notes = []string{"Ratios are to hand-own unless the line says otherwise: the median over all pairs, with the least and the greatest."}
+	return t
+}

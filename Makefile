@@ -49,6 +49,10 @@ fuzz: ## fuzz every target for FUZZTIME (30s)
 bench: ## measure awaits against hand-written NATS; BENCHFLAGS="-run await -pairs 3" chooses
 	go run ./integration/bench $(BENCHFLAGS)
 
+.PHONY: benchdoc
+benchdoc: ## measure everything and put the figures into docs/benchmarks.md
+	go run ./integration/bench -all -update docs/benchmarks.md $(BENCHFLAGS)
+
 .PHONY: microbench
 microbench: ## run the packages' benchmarks BENCH (all), COUNT times (1)
 	@grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u | \

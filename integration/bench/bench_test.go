@@ -21,44 +21,54 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// TestAwait runs one section, as short as can be, and looks whether its
+// TestSections runs two sections, as short as can be, and looks whether their
 // figures may be true at all.
-func TestAwait(t *testing.T) {
+func TestSections(t *testing.T) {
 	t.Parallel()
-	const name = "await/1w/64/4KiB"
+	kinds := map[string][]string{
+		"await/1w/64/4KiB": awaitKinds(),
+		"fanout/100":       {kindHand, kindHandOwn, kindTasks},
+	}
 	var stdout, stderr bytes.Buffer
-	args := []string{"-run", "^" + name + "$", "-pairs", "1", "-time", "50ms"}
+	args := []string{"-run", "^(await/1w/64/4KiB|fanout/100)$", "-pairs", "1", "-time", "50ms"}
 	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
 		t.Fatalf("run(%q) = %v\n%s", args, err, stderr.String())
 	}
-	rows := make(map[string][]string)
+	rows := make(map[string][]string) // by section and kind
 	for line := range strings.Lines(stdout.String()) {
-		if f := strings.Fields(line); len(f) > 2 && f[0] == name {
-			rows[f[1]] = f
+		if f := strings.Fields(line); len(f) > 2 {
+			rows[f[0]+" "+f[1]] = f
 		}
 	}
-	for _, kind := range awaitKinds() {
-		row := rows[kind]
-		if row == nil {
-			t.Errorf("no row for %s in\n%s", kind, stdout.String())
-			continue
-		}
-		for i, limit := range map[int]struct{ least, most float64 }{
-			2: {100, 10e6},   // operations a second
-			3: {1, 1e6},      // median, in µs
-			4: {1, 10e6},     // 99th percentile
-			5: {0, 100e3},    // CPU time, which is told in steps of 10 ms
-			6: {0.01, 10000}, // allocations
-			7: {0.001, 1000}, // ratio
-		} {
-			got, err := strconv.ParseFloat(strings.ReplaceAll(row[i], ",", ""), 64)
-			if err != nil || !(got >= limit.least && got <= limit.most) {
-				t.Errorf("column %d of %s = %q, want %v to %v", i, kind, row[i], limit.least, limit.most)
-			}
+	for section, list := range kinds {
+		for _, kind := range list {
+			checkRow(t, section, kind, rows[section+" "+kind])
 		}
 	}
 	if t.Failed() {
-		t.Logf("the whole output:\n%s", stdout.String())
+		t.Logf("the whole output:\n%s\n%s", stdout.String(), stderr.String())
+	}
+}
+
+// checkRow looks at the figures of one kind.
+func checkRow(t *testing.T, section, kind string, row []string) {
+	t.Helper()
+	for i, limit := range map[int]struct{ least, most float64 }{
+		2: {0.1, 10e6},     // operations a second
+		3: {1, 10e6},       // median, in µs
+		4: {1, 10e6},       // 99th percentile
+		5: {0, 10e6},       // CPU time, which is told in steps of 10 ms
+		6: {0.01, 100_000}, // allocations
+		8: {0.0001, 10000}, // ratio
+	} {
+		if len(row) <= i {
+			t.Errorf("%s of %s has %d columns, want more than %d", kind, section, len(row), i)
+			return
+		}
+		got, err := strconv.ParseFloat(strings.ReplaceAll(row[i], ",", ""), 64)
+		if err != nil || !(got >= limit.least && got <= limit.most) {
+			t.Errorf("column %d of %s of %s = %q, want %v to %v", i, kind, section, row[i], limit.least, limit.most)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -73,14 +74,12 @@ func (t *table) markdown() string {
 	return b.String()
 }
 
-// isWords says whether a column holds no figures.
+// isWords says whether a column holds no figures. The first never does.
 func (t *table) isWords(column int) bool {
-	for _, row := range t.rows {
-		if cell := row[column]; cell != "" && cell[0] >= '0' && cell[0] <= '9' {
-			return false
-		}
-	}
-	return true
+	return column == 0 || slices.ContainsFunc(t.rows, func(row []string) bool {
+		cell := row[column]
+		return cell != "" && (cell[0] < '0' || cell[0] > '9')
+	})
 }
 
 // number writes a figure with three digits that matter, and thousands apart.

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // target is a figure to reach.
 type target struct {
@@ -9,6 +13,7 @@ type target struct {
 	kind    string
 	metric  metric
 	to      string // the kind whose figure is the unit; "" for a figure as it is
+	without string // a section whose figure is taken off; "" for none
 	most    float64
 	least   float64 // in place of most
 }
@@ -27,6 +32,7 @@ func targets() []target {
 		{what: "throughput, 256 in flight, to the bare floor", section: "await/1w/256/100B", kind: kindTasks, metric: throughput, to: kindFloor, least: 0.95},
 		{what: "CPU per call, 256 in flight, all processes", section: "await/1w/256/100B", kind: kindTasks, metric: cpu, to: kindHandOwn, most: 0.85},
 		{what: "allocations per call, caller", section: "await/1w/256/100B", kind: kindTasks, metric: mallocs, most: 10},
+		{what: "the same, without those of context and codec", section: "await/1w/256/100B", kind: kindTasks, metric: mallocs, without: bareSection, most: 10},
 		{what: "throughput, 256 KiB, 64 in flight", section: "await/1w/64/256KiB", kind: kindTasks, metric: throughput, to: kindHandOwn, least: 0.95},
 		{what: "fib(15), 2 workers, all through the broker, time", section: "fib/15/remote", kind: kindRemote, metric: middle, to: kindHandOwn, most: 0.6},
 		{what: "fib(15), 2 workers, local first, time", section: "fib/15/local-first", kind: kindTasks, metric: middle, to: kindHandOwn, most: 0.1},
@@ -63,20 +69,46 @@ func (t target) verdict(v float64) string {
 	}
 }
 
+// measured returns the figure; ok is false when what it needs was not measured.
+func (t target) measured(all map[string]samples) (found spread, ok bool) {
+	s, ok := all[t.section]
+	if !ok {
+		return spread{}, false
+	}
+	if t.to != "" {
+		return s.ratio(t.kind, t.to, t.metric), true
+	}
+	found = s.of(t.kind, t.metric)
+	if t.without == "" {
+		return found, true
+	}
+	off, ok := all[t.without]
+	less := off.of(kindBare, t.metric).Median
+	return spread{found.Median - less, found.Min - less, found.Max - less}, ok
+}
+
+// busy is how many cores may be busy with something else before a figure is
+// worth nothing. The parent and the crews that are idle take some hundredths.
+const busy = 0.15
+
 // targets is the table of those whose section was measured.
 func (r *report) targets() *table {
 	t := &table{title: "Targets", header: []string{"what", "section", "to reach", "measured", "reached"}}
+	var disturbed []string
 	for _, one := range targets() {
-		s, ok := r.samples[one.section]
+		found, ok := one.measured(r.samples)
 		if !ok {
 			continue
 		}
-		found := s.of(one.kind, one.metric)
-		if one.to != "" {
-			found = s.ratio(one.kind, one.to, one.metric)
-		}
 		t.add(one.what, one.section, one.goal(), found.String(), one.verdict(found.Median))
+		took := r.samples[one.section].of(one.kind, others).Median
+		if took > busy && !slices.Contains(disturbed, one.section) {
+			disturbed = append(disturbed, one.section)
+		}
 	}
 	t.notes = []string{"Ratios are to hand-own unless the line says otherwise: the median over all pairs, with the least and the greatest."}
+	if len(disturbed) > 0 {
+		t.notes = append(t.notes, "Disturbed, since the machine did something else meanwhile (other CPU): "+strings.Join(disturbed, ", ")+".")
+	}
 	return t
 }

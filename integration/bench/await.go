@@ -38,7 +38,7 @@ func awaitSections() []section {
 					// are, and the larger payloads little.
 					extra: workers > 1 && (inFlight == 1 || size.bytes > 100 && inFlight != 64),
 					measure: func(ctx context.Context, b *bench, name string) error {
-						return b.await(ctx, name, workers, task{Op: "echo", Size: size.bytes, InFlight: inFlight})
+						return b.await(ctx, name, workers, job{Op: "echo", Size: size.bytes, InFlight: inFlight})
 					},
 				})
 			}
@@ -48,9 +48,9 @@ func awaitSections() []section {
 }
 
 // await measures one line of the matrix for all kinds.
-func (b *bench) await(ctx context.Context, name string, workers int, t task) error {
+func (b *bench) await(ctx context.Context, name string, workers int, j job) error {
 	return b.with(ctx, name, workers, awaitKinds(), func(f *fleet) error {
-		s, err := b.alternate(ctx, f.contenders(t, f.kinds...))
+		s, err := b.alternate(ctx, f.contenders(j, f.kinds...))
 		if err != nil {
 			return err
 		}
@@ -65,6 +65,9 @@ func (b *bench) addCalls(title, name string, kinds []string, s samples) {
 	t := b.report.table(title, "section", "kind", "ops/s", "p50 µs", "p99 µs", "CPU µs", "allocs", "other CPU",
 		"ops to hand-own", "ops to hand", "p50 to hand-own", "CPU to hand-own")
 	for _, kind := range kinds {
+		if len(s[kind]) == 0 {
+			continue // not chosen
+		}
 		row := []string{name, kind}
 		for _, m := range []metric{throughput, middle, tail, cpu, mallocs, others} {
 			row = append(row, number(s.of(kind, m).Median))
@@ -75,7 +78,7 @@ func (b *bench) addCalls(title, name string, kinds []string, s samples) {
 		)...)
 	}
 	for _, kind := range kinds {
-		if kind == kindTasks || kind == kindRemote {
+		if len(s[kind]) > 0 && (kind == kindTasks || kind == kindRemote) {
 			b.progress("    %s to %s: ops %v, p50 %v, CPU %v", kind, kindHandOwn,
 				s.ratio(kind, kindHandOwn, throughput), s.ratio(kind, kindHandOwn, middle), s.ratio(kind, kindHandOwn, cpu))
 		}

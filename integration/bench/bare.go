@@ -47,7 +47,7 @@ func bareSections() []section {
 		name: bareSection,
 		measure: func(ctx context.Context, b *bench, name string) error {
 			return b.with(ctx, name, 0, []string{kindBare}, func(f *fleet) error {
-				s, err := b.alternate(ctx, f.contenders(task{Size: 100, InFlight: 1}, kindBare))
+				s, err := b.alternate(ctx, f.contenders(job{Size: 100, InFlight: 1}, kindBare))
 				if err != nil {
 					return err
 				}

@@ -34,11 +34,20 @@ func newBench(ctx context.Context, o options, stderr io.Writer) (*bench, error) 
 
 // close ends all processes.
 func (b *bench) close() error {
-	var err error
-	if b.fleet != nil {
-		err = b.fleet.stop()
+	b.dismiss()
+	return b.server.stop()
+}
+
+// dismiss ends the fleet. What has been measured does not depend on how well
+// that goes, so what goes wrong is only said.
+func (b *bench) dismiss() {
+	if b.fleet == nil {
+		return
 	}
-	return errors.Join(err, b.server.stop())
+	if err := b.fleet.stop(); err != nil {
+		b.progress("    %v", err)
+	}
+	b.fleet = nil
 }
 
 // measure measures the sections, one after the other.
@@ -63,14 +72,13 @@ func (b *bench) progress(format string, args ...any) {
 // profiles are taken if so asked. The fleet stays for the sections that follow.
 func (b *bench) with(ctx context.Context, section string, workers int, kinds []string, fn func(*fleet) error) (err error) {
 	if b.fleet != nil && !b.fleet.is(workers, kinds) {
-		err = b.fleet.stop()
-		b.fleet = nil
+		b.dismiss()
 	}
-	if err == nil && b.fleet == nil {
-		b.fleet, err = startFleet(ctx, b.server.says, workers, kinds, b.stderr)
-	}
-	if err != nil {
-		return err
+	if b.fleet == nil {
+		if b.fleet, err = startFleet(ctx, b.server.says, workers, kinds, b.stderr); err != nil {
+			b.fleet = nil
+			return err
+		}
 	}
 	if b.profiles != "" {
 		end, failed := b.fleet.profile(ctx, b.profiles, section)

@@ -23,14 +23,14 @@ func measureGrowth(ctx context.Context, b *bench, name string) error {
 		c := f.members[kindTasks]
 		watched := []*process{c.caller, c.workers[0]}
 		mean := make([][]float64, len(watched)) // by process and step
-		warmUp := task{Op: "echo", Size: 100, InFlight: 256, Time: b.time}
+		warmUp := job{Op: "echo", Size: 100, InFlight: 256, Time: b.time}
 		if err := c.caller.ask(ctx, "load", warmUp, nil); err != nil {
 			return err
 		}
 		begun := time.Now()
 		for i := range memorySteps {
-			t := task{Op: "echo", Size: 100, InFlight: 256, Calls: share(b.calls, memorySteps, i)}
-			found, err := watch(watched, func() error { return c.caller.ask(ctx, "load", t, nil) })
+			j := job{Op: "echo", Size: 100, InFlight: 256, Calls: share(b.calls, memorySteps, i)}
+			found, err := watch(watched, func() error { return c.caller.ask(ctx, "load", j, nil) })
 			if err != nil {
 				return err
 			}

@@ -20,8 +20,8 @@ type load struct {
 	latencies [][]uint32
 }
 
-// task says what is called, and how.
-type task struct {
+// job says what is called, and how.
+type job struct {
 	Op       string
 	Size     int
 	InFlight int
@@ -40,8 +40,8 @@ type loaded struct {
 const checks = 20
 
 // check makes some calls and looks at their answers with care.
-func (l *load) check(ctx context.Context, t task) (any, error) {
-	op, err := l.operator.operation(ctx, t.Op, t.Size)
+func (l *load) check(ctx context.Context, j job) (any, error) {
+	op, err := l.operator.operation(ctx, j.Op, j.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -55,16 +55,16 @@ func (l *load) check(ctx context.Context, t task) (any, error) {
 }
 
 // run makes the calls, and ends at the first that fails.
-func (l *load) run(ctx context.Context, t task) (loaded, error) {
-	op, err := l.operator.operation(ctx, t.Op, t.Size)
+func (l *load) run(ctx context.Context, j job) (loaded, error) {
+	op, err := l.operator.operation(ctx, j.Op, j.Size)
 	if err != nil {
 		return loaded{}, err
 	}
-	for len(l.latencies) < t.InFlight {
+	for len(l.latencies) < j.InFlight {
 		l.latencies = append(l.latencies, nil)
 	}
-	l.latencies = l.latencies[:t.InFlight]
-	runs := make([]stretch, t.InFlight)
+	l.latencies = l.latencies[:j.InFlight]
+	runs := make([]stretch, j.InFlight)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begun := time.Now()
@@ -72,11 +72,11 @@ func (l *load) run(ctx context.Context, t task) (loaded, error) {
 	for i := range runs {
 		r := &runs[i]
 		all.Go(func() {
-			if t.Calls > 0 {
-				r.count(op(false), share(t.Calls, t.InFlight, i))
+			if j.Calls > 0 {
+				r.count(op(false), share(j.Calls, j.InFlight, i))
 				return
 			}
-			l.latencies[i] = r.until(op(false), begun.Add(t.Time), l.latencies[i][:0])
+			l.latencies[i] = r.until(op(false), begun.Add(j.Time), l.latencies[i][:0])
 		})
 	}
 	all.Wait()

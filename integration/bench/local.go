@@ -130,8 +130,8 @@ func (b *bench) local(ctx context.Context, name, op string) error {
 	return b.with(ctx, name, 0, []string{kindSolo}, func(f *fleet) error {
 		crew := f.members[kindSolo]
 		s, err := b.alternate(ctx, []contender{
-			{noDeadline, crew, task{Op: op, Size: endless, InFlight: 1}},
-			{hasDeadline, crew, task{Op: op, Size: withDeadline, InFlight: 1}},
+			{noDeadline, crew, job{Op: op, Size: endless, InFlight: 1}},
+			{hasDeadline, crew, job{Op: op, Size: withDeadline, InFlight: 1}},
 		})
 		if err != nil {
 			return err

@@ -64,9 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(b.measure(ctx, chosen), b.close())
+	err = b.measure(ctx, chosen)
 	if err != nil {
-		return err
+		o.update = "" // the document is to hold one whole run
 	}
-	return b.report.deliver(o, stdout)
+	return errors.Join(err, b.close(), b.report.deliver(o, stdout))
 }

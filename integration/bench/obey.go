@@ -55,27 +55,28 @@ func obey(ctx context.Context, m *member, input io.Reader, output io.Writer) (er
 	if err := answers.Encode(answer{Value: m.says}); err != nil {
 		return err
 	}
-	for o := range orders(ctx, cancel, input) {
-		value, err := m.carryOut(ctx, o)
-		if ctx.Err() != nil {
+	next := orders(ctx, cancel, input)
+	for {
+		select {
+		case <-ctx.Done():
 			return nil // told to stop
-		}
-		a := answer{Value: value}
-		if err != nil {
-			a = answer{Error: err.Error()}
-		}
-		if err := answers.Encode(a); err != nil {
-			return err
+		case o := <-next:
+			a := m.carryOut(ctx, o)
+			if ctx.Err() != nil {
+				return nil // what failed then says nothing
+			}
+			if err := answers.Encode(a); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
 }
 
-// orders reads the input beside what is done, so that its end ends that.
+// orders reads the input beside what is done, so that its end ends that: it
+// calls cancel then.
 func orders(ctx context.Context, cancel func(), input io.Reader) <-chan order {
 	c := make(chan order)
 	go func() { // ends with the input, and that with the process
-		defer close(c)
 		defer cancel()
 		for lines := json.NewDecoder(input); ; {
 			var o order
@@ -92,12 +93,16 @@ func orders(ctx context.Context, cancel func(), input io.Reader) <-chan order {
 	return c
 }
 
-func (m *member) carryOut(ctx context.Context, o order) (any, error) {
+func (m *member) carryOut(ctx context.Context, o order) answer {
 	v, ok := m.verbs[o.Verb]
 	if !ok {
-		return nil, fmt.Errorf("%q is not what it can do", o.Verb)
+		return answer{Error: fmt.Sprintf("%q is not what it can do", o.Verb)}
 	}
-	return v(ctx, o.Args)
+	value, err := v(ctx, o.Args)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Value: value}
 }
 
 // memory is what a process holds.

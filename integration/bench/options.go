@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,7 @@ import (
 type options struct {
 	run      string
 	sections *regexp.Regexp // nil for the default choice
+	kinds    []string       // empty for all
 	all      bool
 	list     bool
 	pairs    int
@@ -27,6 +29,10 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.run, "run", "", "measure the sections whose names match this `regexp`")
+	f.Func("kinds", "measure only these `kinds`, divided by commas, where a section has one of them", func(list string) error {
+		o.kinds = strings.Split(list, ",")
+		return nil
+	})
 	f.BoolVar(&o.all, "all", false, "measure every section, also those that take long or tell little")
 	f.BoolVar(&o.list, "list", false, "list the sections that would be measured, and end")
 	f.IntVar(&o.pairs, "pairs", 5, "how often each kind is measured, in alternation with the others")

@@ -62,14 +62,14 @@ func (s samples) ratio(kind, to string, m metric) spread {
 type contender struct {
 	name string
 	crew *crew
-	task task
+	job  job
 }
 
 // contenders are the kinds of a fleet that do the same.
-func (f *fleet) contenders(t task, kinds ...string) []contender {
+func (f *fleet) contenders(j job, kinds ...string) []contender {
 	var list []contender
 	for _, kind := range kinds {
-		list = append(list, contender{kind, f.members[kind], t})
+		list = append(list, contender{kind, f.members[kind], j})
 	}
 	return list
 }
@@ -77,16 +77,17 @@ func (f *fleet) contenders(t task, kinds ...string) []contender {
 // alternate measures every contender in turn, as often as there are to be
 // pairs. The answers are checked before.
 func (b *bench) alternate(ctx context.Context, list []contender) (samples, error) {
+	list = b.chosen(list)
 	for i := range list {
-		list[i].task.Time = b.time
-		if err := list[i].crew.caller.ask(ctx, "check", list[i].task, nil); err != nil {
+		list[i].job.Time = b.time
+		if err := list[i].crew.caller.ask(ctx, "check", list[i].job, nil); err != nil {
 			return nil, err
 		}
 	}
 	all := make(samples)
 	for range b.pairs {
 		for _, c := range list {
-			s, err := b.sample(ctx, c.crew, c.task)
+			s, err := b.sample(ctx, c.crew, c.job)
 			if err != nil {
 				return nil, err
 			}
@@ -96,10 +97,20 @@ func (b *bench) alternate(ctx context.Context, list []contender) (samples, error
 	return all, nil
 }
 
+// chosen are the contenders that were asked for, or all where none of them is
+// among these.
+func (b *bench) chosen(list []contender) []contender {
+	some := slices.DeleteFunc(slices.Clone(list), func(c contender) bool { return !slices.Contains(b.kinds, c.name) })
+	if len(some) == 0 {
+		return list
+	}
+	return some
+}
+
 // sample measures once, after a short warm-up.
-func (b *bench) sample(ctx context.Context, c *crew, t task) (sample, error) {
-	warmUp := t
-	warmUp.Time = t.Time / 5
+func (b *bench) sample(ctx context.Context, c *crew, j job) (sample, error) {
+	warmUp := j
+	warmUp.Time = j.Time / 5
 	if err := c.caller.ask(ctx, "load", warmUp, nil); err != nil {
 		return nil, err
 	}
@@ -108,7 +119,7 @@ func (b *bench) sample(ctx context.Context, c *crew, t task) (sample, error) {
 		return nil, err
 	}
 	var l loaded
-	if err := c.caller.ask(ctx, "load", t, &l); err != nil {
+	if err := c.caller.ask(ctx, "load", j, &l); err != nil {
 		return nil, err
 	}
 	after, err := b.usage(c)
@@ -120,7 +131,7 @@ func (b *bench) sample(ctx context.Context, c *crew, t task) (sample, error) {
 		return nil, err
 	}
 	if l.Calls == 0 {
-		return nil, fmt.Errorf("no call ended within %v", t.Time)
+		return nil, fmt.Errorf("no call ended within %v", j.Time)
 	}
 	calls := float64(l.Calls)
 	return sample{

@@ -76,11 +76,11 @@ func (t target) measured(all map[string]samples) (found spread, ok bool) {
 		return spread{}, false
 	}
 	if t.to != "" {
-		return s.ratio(t.kind, t.to, t.metric), true
+		return s.ratio(t.kind, t.to, t.metric), len(s[t.kind]) > 0 && len(s[t.to]) > 0
 	}
 	found = s.of(t.kind, t.metric)
 	if t.without == "" {
-		return found, true
+		return found, len(s[t.kind]) > 0
 	}
 	off, ok := all[t.without]
 	less := off.of(kindBare, t.metric).Median

@@ -14,7 +14,7 @@ func fanSections() []section {
 		name: "fanout/100",
 		measure: func(ctx context.Context, b *bench, name string) error {
 			return b.with(ctx, name, 1, awaitKinds(), func(f *fleet) error {
-				return b.tree(ctx, f, name, task{Op: "fan", Size: 100, InFlight: 1}, kindHand, kindHandOwn, kindTasks)
+				return b.tree(ctx, f, name, job{Op: "fan", Size: 100, InFlight: 1}, kindHand, kindHandOwn, kindTasks)
 			})
 		},
 	}}
@@ -38,7 +38,7 @@ func fibSections() []section {
 			measure: func(ctx context.Context, b *bench, name string) error {
 				all := []string{kindHand, kindHandOwn, kindRemote, kindTasks}
 				return b.with(ctx, name, 2, all, func(f *fleet) error {
-					return b.tree(ctx, f, name, task{Op: "fib", Size: s.n, InFlight: 1}, s.kinds...)
+					return b.tree(ctx, f, name, job{Op: "fib", Size: s.n, InFlight: 1}, s.kinds...)
 				})
 			},
 		})
@@ -47,8 +47,8 @@ func fibSections() []section {
 }
 
 // tree measures one operation that makes many calls, one after the other.
-func (b *bench) tree(ctx context.Context, f *fleet, name string, t task, kinds ...string) error {
-	s, err := b.alternate(ctx, f.contenders(t, kinds...))
+func (b *bench) tree(ctx context.Context, f *fleet, name string, j job, kinds ...string) error {
+	s, err := b.alternate(ctx, f.contenders(j, kinds...))
 	if err != nil {
 		return err
 	}

@@ -177,9 +177,13 @@ func (c *call) passOn() {
 
 // route executes the call here where that is as good, or sends it.
 func (c *call) route() {
-	if c.n.worker.tryLocal(c) {
-		return
+	if !c.n.worker.tryLocal(c) {
+		c.send()
 	}
+}
+
+// send encodes the call and sends it.
+func (c *call) send() {
 	if err := c.encode(); err != nil {
 		c.fail(err)
 		return

@@ -39,6 +39,7 @@ type execution struct {
 	state      executionState
 	holds      bool // a slot
 	blocked    bool // waits for its task's limit, outside the mailbox
+	near       bool // waits for a processor, outside the mailbox
 	suspect    bool // waits for its caller to say that it still awaits the call
 	accepted   bool // the caller was told who has the call
 	replied    bool

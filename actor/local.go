@@ -8,37 +8,43 @@ import (
 )
 
 // tryLocal executes a call of this node's own here, if the task is served and
-// a processor is free for it: work first, network when busy. A draining node
-// keeps all calls of its handlers, since it takes none from the broker.
+// a processor is free for it, or will be in a moment: work first, network when
+// busy. A draining node keeps all calls of its handlers, since it takes none
+// from the broker.
 func (w *worker) tryLocal(c *call) bool {
 	w.mu.Lock()
 	s := w.services[c.target.name]
-	room := s != nil && !w.closed && (w.draining || !w.n.cfg.NoLocal && w.slots.taken < w.local && !s.full())
-	if !room {
-		w.mu.Unlock()
-		return false
-	}
-	queue := !w.slots.free() || s.full() // only while draining
-	if !queue {
+	at := w.placeOfLocked(s, c)
+	if at == placeHere {
 		w.takeLocked(s, int(c.depth)) // reserved; given back below if need be
 	}
 	w.mu.Unlock()
+	if at == placeElsewhere {
+		return false
+	}
 
 	ex, err := w.localExecution(c, s)
 	w.mu.Lock()
 	closed := w.closed
+	if at == placeNear && w.draining {
+		at = placeQueue
+	}
 	// Settled and entered in one: who cancels the call finds it in hand.
 	here := err == nil && !closed && w.n.calls.settle(c, ex)
 	switch {
-	case here && queue:
-		w.enterLocked(ex)
-		w.queueLocked(ex)
-		w.fillLocked() // a slot may have become free meanwhile
-	case here:
+	case here && at == placeHere:
 		w.enterLocked(ex)
 		ex.holds, ex.state, ex.started = true, running, ex.arrived
 		w.dispatchLocked(ex)
-	case !queue:
+	case here:
+		w.enterLocked(ex)
+		if at == placeNear {
+			w.nearLocked(ex)
+		} else {
+			w.queueLocked(ex)
+		}
+		w.fillLocked() // there may be room meanwhile
+	case at == placeHere:
 		w.giveBackLocked(s, int(c.depth))
 		w.fillLocked()
 	}
@@ -52,6 +58,36 @@ func (w *worker) tryLocal(c *call) bool {
 		w.n.calls.settleLocal(c, nil, nil, nil)
 	}
 	return true
+}
+
+// place says what becomes of a call that this node makes.
+type place uint8
+
+const (
+	placeElsewhere place = iota // it is sent
+	placeHere                   // it starts at once
+	placeNear                   // it waits for a processor here, for a moment
+	placeQueue                  // it waits for a slot here, however long
+)
+
+// placeOfLocked decides where a call goes whose task is served as s, or not.
+func (w *worker) placeOfLocked(s *service, c *call) place {
+	switch {
+	case s == nil || w.closed:
+		return placeElsewhere
+	case w.draining && w.slots.free() && !s.full():
+		return placeHere
+	case w.draining:
+		return placeQueue
+	case w.n.cfg.NoLocal || s.full():
+		return placeElsewhere
+	case w.slots.taken < w.local:
+		return placeHere
+	case !c.tell && w.near.worthwhile(): // who tells wants it to be taken, for good
+		return placeNear
+	default:
+		return placeElsewhere
+	}
 }
 
 // localExecution makes the worker's end of a call of this node's own. What

@@ -18,6 +18,7 @@ type worker struct {
 	mu       sync.Mutex // guards what follows, and executions as their type says; taken before calls.mu and Node.mu
 	services map[string]*service
 	box      mailbox
+	near     nearby
 	blocked  int // waiting outside the mailbox for their task's limit
 	suspects int // waiting outside the mailbox for their caller's word
 	aside    int // bytes of those two
@@ -47,6 +48,7 @@ func newWorker(n *Node) *worker {
 	w := &worker{
 		n:        n,
 		slots:    slots{total: n.cfg.Slots},
+		near:     nearby{hope: mostHope},
 		local:    min(runtime.GOMAXPROCS(0), n.cfg.Slots),
 		services: make(map[string]*service),
 		byKey:    make(map[string]*execution),
@@ -114,6 +116,8 @@ func (w *worker) withdrawLocked(ex *execution) {
 		w.clearLocked(ex)
 	case ex.blocked:
 		w.unblockLocked(ex)
+	case ex.near:
+		w.unnearLocked(ex)
 	default:
 		w.box.remove(ex)
 	}
@@ -169,12 +173,14 @@ func (w *worker) drop(ex *execution) {
 }
 
 // waitingLocked is how many executions wait, anywhere.
-func (w *worker) waitingLocked() int { return w.box.count + w.blocked + w.suspects }
+func (w *worker) waitingLocked() int {
+	return w.box.count + w.near.waiting.count + w.blocked + w.suspects
+}
 
 // overfullLocked says whether more waits than may. A single call may, however
 // large.
 func (w *worker) overfullLocked() bool {
-	n := w.waitingLocked()
+	n := w.waitingLocked() - w.near.waiting.count // which has a bound of its own
 	return n > w.n.cfg.Mailbox || n > 1 && w.box.bytes+w.aside > w.n.cfg.MailboxBytes
 }
 
@@ -206,7 +212,7 @@ func (w *worker) fillLocked() {
 
 // startableLocked says whether something waits that may start.
 func (w *worker) startableLocked() bool {
-	return w.box.count > 0 && w.slots.freeFor(w.box.deepest())
+	return w.nearFirstLocked() || w.box.count > 0 && w.slots.freeFor(w.box.deepest())
 }
 
 // takeNextLocked takes out what a runner is to execute next, and calls another
@@ -232,6 +238,12 @@ func (w *worker) startAllLocked(now instant) {
 func (w *worker) pickLocked(now instant) *execution {
 	w.thaw.noticeLocked(now) // what came before a freeze does not start just so
 	for {
+		if w.nearFirstLocked() {
+			if ex := w.pickNearLocked(); ex != nil {
+				return ex
+			}
+			continue
+		}
 		var ex *execution
 		if w.slots.free() {
 			ex = w.box.pick(w.fairLocked())
@@ -380,9 +392,10 @@ func (w *worker) sweep(now instant) instant {
 	for _, r := range due {
 		r.ring(now)
 	}
+	next := w.sendNear(now)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.wheel.next()
+	return earliest(next, w.wheel.next())
 }
 
 // beginDrain keeps the calls of this node's own handlers here from now on.
@@ -390,6 +403,7 @@ func (w *worker) beginDrain() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.draining = true
+	w.keepNearLocked()
 }
 
 // refuse takes no more calls from others.

@@ -1,0 +1,124 @@
+package actor
+
+import "time"
+
+// nearby keeps calls that a node makes and serves while all processors here are
+// busy. They wait near these for a moment: many handlers are over, or await calls
+// of their own, long before a call could have reached another node. What has
+// waited for nearWait is sent after all. Where that happens often the handlers
+// are not of that kind, and calls are sent at once, but for one now and then.
+// Its owner guards it.
+type nearby struct {
+	waiting mailbox
+	hope    int // above zero while waiting near is worth it
+}
+
+const (
+	nearWait = 500 * time.Microsecond
+	maxNear  = 128
+
+	mostHope   = 64
+	nearMissed = 16  // hope that a wait in vain costs
+	nearGiveUp = 256 // calls that are sent at once when there is none left
+)
+
+// worthwhile says whether another call should wait.
+func (n *nearby) worthwhile() bool {
+	if n.hope <= 0 {
+		n.hope++
+		return false
+	}
+	return n.waiting.count < maxNear
+}
+
+// helped notes that a wait was short, or missed that it was in vain.
+func (n *nearby) helped() { n.hope = min(n.hope+1, mostHope) }
+
+func (n *nearby) missed() {
+	if n.hope -= nearMissed; n.hope <= 0 {
+		n.hope = -nearGiveUp
+	}
+}
+
+// nearLocked lets an execution of our own call wait for a processor.
+func (w *worker) nearLocked(ex *execution) {
+	ex.state, ex.near = waiting, true
+	w.near.waiting.push(ex)
+	if w.near.waiting.count == 1 {
+		w.sweeper.rearm(ex.arrived.add(nearWait))
+	}
+}
+
+// unnearLocked takes an execution out of those that wait near.
+func (w *worker) unnearLocked(ex *execution) {
+	ex.near = false
+	w.near.waiting.remove(ex)
+}
+
+// nearFirstLocked says whether the next to start is one that waits near.
+func (w *worker) nearFirstLocked() bool {
+	near := &w.near.waiting
+	return near.count > 0 && w.slots.taken < w.local &&
+		(w.box.count == 0 || near.deepest() >= w.box.deepest())
+}
+
+// pickNearLocked takes out the deepest of those that wait near; nil when it has
+// to wait on, for its task's limit.
+func (w *worker) pickNearLocked() *execution {
+	near := &w.near.waiting
+	ex := near.depths[near.deepest()].head
+	w.unnearLocked(ex)
+	w.near.helped()
+	if !ex.service.full() {
+		return ex
+	}
+	w.blockLocked(ex)
+	return nil
+}
+
+// sendNear sends those that have waited near for too long, and returns when
+// the next will have; never when there is none.
+func (w *worker) sendNear(now instant) (next instant) {
+	var late []*call
+	w.mu.Lock()
+	for ex := w.near.waiting.oldest.head; ex != nil; ex = w.near.waiting.oldest.head {
+		if due := ex.arrived.add(nearWait); due > now {
+			next = due
+			break
+		}
+		w.unnearLocked(ex)
+		w.near.missed()
+		w.leaveLocked(ex)
+		if w.n.calls.unsettle(ex.awaiter, ex) {
+			late = append(late, ex.awaiter)
+		}
+	}
+	w.mu.Unlock()
+	for _, c := range late {
+		c.send()
+	}
+	return next
+}
+
+// unsettle makes a call one again that has not been sent, if ex was to execute
+// it; false when it is over.
+func (t *calls) unsettle(c *call, ex *execution) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.state != callLocal || c.local != ex {
+		return false
+	}
+	c.state, c.local = callNew, nil
+	c.ownLocked()
+	return true
+}
+
+// keepNearLocked lets those that wait near wait for a slot instead, however
+// long.
+func (w *worker) keepNearLocked() {
+	for ex := w.near.waiting.oldest.head; ex != nil; ex = w.near.waiting.oldest.head {
+		w.unnearLocked(ex)
+		w.queueLocked(ex)
+	}
+	w.fillLocked()
+}

@@ -5,12 +5,14 @@ import "time"
 // nearby keeps calls that a node makes and serves while all processors here are
 // busy. They wait near these for a moment: many handlers are over, or await calls
 // of their own, long before a call could have reached another node. What has
-// waited for nearWait is sent after all. Where that happens often the handlers
-// are not of that kind, and calls are sent at once, but for one now and then.
-// Its owner guards it.
+// waited for nearWait is sent after all: of a tree, the subtrees that are begun
+// last. Where calls wait and none of them starts, the handlers are not of that
+// kind, and calls are sent at once, but for one now and then. Its owner guards
+// it.
 type nearby struct {
 	waiting mailbox
-	hope    int // above zero while waiting near is worth it
+	started instant // when one was last started
+	hope    int     // above zero while waiting near is worth it
 }
 
 const (
@@ -31,10 +33,14 @@ func (n *nearby) worthwhile() bool {
 	return n.waiting.count < maxNear
 }
 
-// helped notes that a wait was short, or missed that it was in vain.
-func (n *nearby) helped() { n.hope = min(n.hope+1, mostHope) }
+// starts notes that one is started.
+func (n *nearby) starts(now instant) {
+	n.started = now
+	n.hope = min(n.hope+1, mostHope)
+}
 
-func (n *nearby) missed() {
+// inVain notes that one has waited since it came, and none was started.
+func (n *nearby) inVain() {
 	if n.hope -= nearMissed; n.hope <= 0 {
 		n.hope = -nearGiveUp
 	}
@@ -55,20 +61,28 @@ func (w *worker) unnearLocked(ex *execution) {
 	w.near.waiting.remove(ex)
 }
 
-// nearFirstLocked says whether the next to start is one that waits near.
+// nearFirstLocked says whether the next to start is one that waits near: it is
+// deeper than what came from others, or there is nothing of that, and a
+// processor is free.
 func (w *worker) nearFirstLocked() bool {
 	near := &w.near.waiting
-	return near.count > 0 && w.slots.taken < w.local &&
-		(w.box.count == 0 || near.deepest() >= w.box.deepest())
+	switch {
+	case near.count == 0:
+		return false
+	case w.box.count == 0:
+		return w.slots.taken < w.local
+	default:
+		return near.deepest() >= w.box.deepest() && w.slots.free()
+	}
 }
 
 // pickNearLocked takes out the deepest of those that wait near; nil when it has
 // to wait on, for its task's limit.
-func (w *worker) pickNearLocked() *execution {
+func (w *worker) pickNearLocked(now instant) *execution {
 	near := &w.near.waiting
 	ex := near.depths[near.deepest()].head
 	w.unnearLocked(ex)
-	w.near.helped()
+	w.near.starts(now)
 	if !ex.service.full() {
 		return ex
 	}
@@ -76,18 +90,28 @@ func (w *worker) pickNearLocked() *execution {
 	return nil
 }
 
-// sendNear sends those that have waited near for too long, and returns when
-// the next will have; never when there is none.
+// sendNear sends those that have waited near for too long, and returns when to
+// look again; never when none waits. While others are started here it sends
+// the oldest, a part of them at a time.
 func (w *worker) sendNear(now instant) (next instant) {
 	var late []*call
 	w.mu.Lock()
+	some := w.near.waiting.count/8 + 1
 	for ex := w.near.waiting.oldest.head; ex != nil; ex = w.near.waiting.oldest.head {
-		if due := ex.arrived.add(nearWait); due > now {
-			next = due
+		moves := w.near.started > ex.arrived
+		if next = ex.arrived.add(nearWait); next > now {
+			break
+		} else if moves && some == 0 {
+			next = now.add(nearWait)
 			break
 		}
+		next = 0
+		if moves {
+			some--
+		} else {
+			w.near.inVain()
+		}
 		w.unnearLocked(ex)
-		w.near.missed()
 		w.leaveLocked(ex)
 		if w.n.calls.unsettle(ex.awaiter, ex) {
 			late = append(late, ex.awaiter)

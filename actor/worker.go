@@ -239,7 +239,7 @@ func (w *worker) pickLocked(now instant) *execution {
 	w.thaw.noticeLocked(now) // what came before a freeze does not start just so
 	for {
 		if w.nearFirstLocked() {
-			if ex := w.pickNearLocked(); ex != nil {
+			if ex := w.pickNearLocked(now); ex != nil {
 				return ex
 			}
 			continue

@@ -162,7 +162,7 @@ func (t *calls) number(c *call, o *callOptions) {
 
 // dispatch sends the call on its way.
 func (c *call) dispatch() {
-	c.route()
+	c.route(c.begun)
 	c.passOn()
 }
 
@@ -176,8 +176,8 @@ func (c *call) passOn() {
 }
 
 // route executes the call here where that is as good, or sends it.
-func (c *call) route() {
-	if !c.n.worker.tryLocal(c) {
+func (c *call) route(now instant) {
+	if !c.n.worker.tryLocal(c, now) {
 		c.send()
 	}
 }

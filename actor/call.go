@@ -184,7 +184,7 @@ func (c *call) end(err error) {
 		c.progress.close()
 	}
 	if c.counted {
-		c.n.closeCall(c)
+		c.n.closeCall()
 	}
 	if c.adopted {
 		c.parent.release(c)

@@ -119,7 +119,7 @@ func (t *calls) again(c *call) {
 	}
 	t.mu.Unlock()
 	if held {
-		c.route()
+		c.route(t.n.clock.now())
 	}
 }
 

@@ -75,12 +75,14 @@ func (n *Node) Close() error { return n.drainWithin("Config.CloseTimeout", n.cfg
 func (n *Node) phaseTo(p phase) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.phase >= p {
+	if n.phaseNow() >= p {
 		return false
 	}
-	n.phase = p
+	n.phase.Store(int32(p))
 	return true
 }
+
+func (n *Node) phaseNow() phase { return phase(n.phase.Load()) }
 
 func (p phase) err() error {
 	switch p {
@@ -167,7 +169,7 @@ func (n *Node) unfinished() <-chan struct{} {
 			w.quiet = make(chan struct{})
 		}
 		return w.quiet
-	case n.opened > 0:
+	case n.opened.Load() > 0:
 		if n.settled == nil {
 			n.settled = make(chan struct{})
 		}
@@ -278,23 +280,31 @@ func (n *Node) connected() bool {
 // linked node could go on for ever. A call that middleware makes for one that
 // was admitted passes too.
 func (n *Node) open(c *call, admitted bool) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	// Counted before the phase is looked at: who changes that looks at the count
+	// afterwards.
+	n.opened.Add(1)
+	phase := n.phaseNow()
 	switch {
-	case n.phase == phaseClosed:
-		return c.failure(codeClosed, wire.ExecutedNo, "start another node")
-	case n.phase == phaseDraining && !admitted && (c.parent == nil || c.parent.w.n != n):
-		return c.failure(wire.CodeDraining, wire.ExecutedNo, "node "+n.id+" is stopping and makes no new calls")
+	case phase == phaseRunning:
+		return nil
+	case phase == phaseDraining && (admitted || c.parent != nil && c.parent.w.n == n):
+		return nil
 	}
-	n.opened++
-	return nil
+	n.closeCall()
+	if phase == phaseClosed {
+		return c.failure(codeClosed, wire.ExecutedNo, "start another node")
+	}
+	return c.failure(wire.CodeDraining, wire.ExecutedNo, "node "+n.id+" is stopping and makes no new calls")
 }
 
 // closeCall counts a call that has ended.
-func (n *Node) closeCall(*call) {
+func (n *Node) closeCall() {
+	if n.opened.Add(-1) > 0 || n.phaseNow() == phaseRunning {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.opened--; n.opened == 0 && n.settled != nil {
+	if n.settled != nil && n.opened.Load() == 0 {
 		close(n.settled)
 		n.settled = nil
 	}

@@ -3,7 +3,6 @@ package actor
 import (
 	"context"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/atasks-io/atasks/codec"
@@ -47,10 +46,8 @@ type execution struct {
 	links      links
 	prev, next *execution // among all in hand
 	alarm      alarm
-	children   *call // unfinished calls of the handler
-	progress   Progress
-	progressAt instant // when a progress frame was last sent
-	stale      bool    // progress holds what no frame has said yet
+	children   *call   // unfinished calls of the handler
+	reported   *report // nil while the handler has not said how far it is
 
 	mu          sync.Mutex // guards the context's own fields
 	cause       error      // why it ended; nil while it has not
@@ -217,57 +214,6 @@ func (ex *execution) endChildren(cause error, message string) {
 			continue
 		}
 		c.cancel(cause, message)
-	}
-}
-
-// report takes what the handler says of its progress.
-func (ex *execution) report(p Progress) {
-	w := ex.w
-	now := w.n.clock.now()
-	w.mu.Lock()
-	ex.progress = p
-	feed := ex.awaiter
-	if !ex.pushes || ex.state == ended {
-		w.mu.Unlock()
-		return
-	}
-	if feed == nil && now.sub(ex.progressAt) < progressPause {
-		if !ex.stale {
-			ex.stale = true
-			w.armLocked(ex, ex.progressAt.add(progressPause), now)
-		}
-		w.mu.Unlock()
-		return
-	}
-	ex.stale, ex.progressAt = false, now
-	w.mu.Unlock()
-	if feed != nil {
-		feed.progress.put(p)
-		return
-	}
-	ex.sendProgress(p)
-}
-
-// flushProgress sends the last report, if it was held back: the answer is next.
-func (ex *execution) flushProgress() {
-	w := ex.w
-	w.mu.Lock()
-	stale, p := ex.stale, ex.progress
-	ex.stale = false
-	w.mu.Unlock()
-	if stale {
-		ex.sendProgress(p)
-	}
-}
-
-// progressPause is the least time between two progress frames of a call.
-const progressPause = 50 * time.Millisecond
-
-func (ex *execution) sendProgress(p Progress) {
-	body := wire.AppendProgress(nil, wire.Progress(p))
-	subject, call := ex.frame(wire.SuffixProgress)
-	if err := ex.w.n.publish(subject, call, nil, body); err != nil {
-		ex.w.n.log.Debug("progress not sent", "task", ex.service.name, "call", ex.id(), "err", err)
 	}
 }
 

@@ -119,9 +119,7 @@ func (n *Node) info() NodeInfo {
 	n.calls.mu.Lock()
 	awaited := len(n.calls.pending)
 	n.calls.mu.Unlock()
-	n.mu.Lock()
-	state := n.phase.String()
-	n.mu.Unlock()
+	state := n.phaseNow().String()
 	w := n.worker
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -239,8 +237,8 @@ func (w *worker) rows(now instant) []CallInfo {
 		if ex.awaiter != nil && ex.awaiter.parent != nil {
 			r.Parent = ex.awaiter.parent.id()
 		}
-		if ex.progress != (Progress{}) {
-			p := ex.progress
+		if ex.reported != nil {
+			p := ex.reported.latest
 			r.Progress = &p
 		}
 		rows = append(rows, r)

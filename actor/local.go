@@ -11,7 +11,7 @@ import (
 // a processor is free for it, or will be in a moment: work first, network when
 // busy. A draining node keeps all calls of its handlers, since it takes none
 // from the broker.
-func (w *worker) tryLocal(c *call) bool {
+func (w *worker) tryLocal(c *call, now instant) bool {
 	w.mu.Lock()
 	s := w.services[c.target.name]
 	at := w.placeOfLocked(s, c)
@@ -23,7 +23,7 @@ func (w *worker) tryLocal(c *call) bool {
 		return false
 	}
 
-	ex, err := w.localExecution(c, s)
+	ex, err := w.localExecution(c, s, now)
 	w.mu.Lock()
 	closed := w.closed
 	if at == placeNear && w.draining {
@@ -92,7 +92,7 @@ func (w *worker) placeOfLocked(s *service, c *call) place {
 
 // localExecution makes the worker's end of a call of this node's own. What
 // the network would refuse is refused here too.
-func (w *worker) localExecution(c *call, s *service) (*execution, *Error) {
+func (w *worker) localExecution(c *call, s *service, now instant) (*execution, *Error) {
 	limit := w.n.maxPayload()
 	// Both sides must have declared a plain type: one that takes anything sees
 	// what a codec makes of it.
@@ -119,7 +119,7 @@ func (w *worker) localExecution(c *call, s *service) (*execution, *Error) {
 		in:      c.in,
 		body:    body,
 		codec:   w.n.cfg.Codec,
-		arrived: w.n.clock.now(), deadline: c.handlerDeadline(),
+		arrived: now, deadline: c.handlerDeadline(),
 	}
 	ex.alarm.owner = ex
 	if c.tell {

@@ -37,6 +37,8 @@ type Node struct {
 	links    *nodeLinks
 	features atomic.Pointer[transport.Features]
 	strays   atomic.Uint64 // messages dropped
+	phase    atomic.Int32  // a phase; changed under mu
+	opened   atomic.Int64  // calls of this node that are under way
 	messages sync.Pool     // saves an allocation per publish: a transport keeps no message
 	parkings sync.Pool     // saves a channel per call that is awaited
 
@@ -59,8 +61,6 @@ type Node struct {
 	// mu guards what follows, the closing of lost, and what is added to
 	// goroutines. It comes last in the lock order: worker.mu, calls.mu, mu.
 	mu       sync.Mutex
-	phase    phase
-	opened   int                      // calls of this node that are under way
 	settled  chan struct{}            // closed when none is; nil unless Drain waits for that
 	denied   map[string]chan error    // publishes whose refusal somebody waits for, by subject
 	lostErr  error                    // why the connection ended
@@ -248,7 +248,7 @@ func (n *Node) event(e transport.Event) {
 		n.backlog.restored()
 	case transport.Closed:
 		n.mu.Lock()
-		unasked := n.phase != phaseClosed
+		unasked := n.phaseNow() != phaseClosed
 		if unasked {
 			n.lostErr = e.Err
 			close(n.lost)
@@ -348,7 +348,7 @@ func (n *Node) dropped(subject, why string) {
 func (n *Node) spawn(f func()) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.phase == phaseClosed {
+	if n.phaseNow() == phaseClosed {
 		return false
 	}
 	n.goroutines.Go(f)

@@ -71,7 +71,7 @@ func unsubscribe(services []*service) error {
 func (n *Node) notRunning() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := n.phase.err(); err != nil {
+	if err := n.phaseNow().err(); err != nil {
 		return fmt.Errorf("node %s: %w: start another", n.id, err)
 	}
 	return nil

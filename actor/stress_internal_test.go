@@ -240,9 +240,7 @@ func TestStressCalls(t *testing.T) { //nolint:paralleltest // see the top of the
 			t.Errorf("after Close the worker has %d calls in hand and %d slots taken, want none", n.worker.inHand, n.worker.slots.taken)
 		}
 		n.worker.mu.Unlock()
-		n.mu.Lock()
-		opened := n.opened
-		n.mu.Unlock()
+		opened := n.opened.Load()
 		if pending, _, _, _ := n.table(); pending != 0 || opened != 0 {
 			t.Errorf("after Close the table holds %d calls, %d are open, want none", pending, opened)
 		}

@@ -362,17 +362,13 @@ func (ex *execution) ring(now instant) {
 	if accept {
 		w.acceptLocked(ex, now)
 	}
-	stale := ex.stale
-	progress := ex.progress
-	if stale {
-		ex.stale, ex.progressAt = false, now
-	}
+	stale := ex.staleLocked(now)
 	w.mu.Unlock()
 	if accept {
 		w.sendAccepted(ex)
 	}
-	if stale {
-		ex.sendProgress(progress)
+	if stale != nil {
+		ex.sendProgress(*stale)
 	}
 }
 

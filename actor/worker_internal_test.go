@@ -492,10 +492,8 @@ func TestEndedHandlerAdoptsNothing(t *testing.T) {
 	if err != nil {
 		t.Errorf("Ask() = %v, want nil", err)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.opened != 0 {
-		t.Errorf("%d calls are open at the end, want none", n.opened)
+	if opened := n.opened.Load(); opened != 0 {
+		t.Errorf("%d calls are open at the end, want none", opened)
 	}
 }
 

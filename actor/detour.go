@@ -130,6 +130,9 @@ func (d *detour) answered(frame wire.Frame, m *transport.Message) {
 	if frame != wire.FrameResult || json.Unmarshal(m.Data, &info) != nil || info.Node == d.silent || info.State != stateRunning {
 		return
 	}
+	if wire.CheckNode(info.Node) != nil {
+		return // calls would go to a subject of its own making
+	}
 	d.t.mu.Lock()
 	defer d.t.mu.Unlock()
 	for _, task := range info.Tasks {

@@ -82,7 +82,7 @@ func (t *calls) resultLocked(c *call, m *transport.Message) {
 // acceptedLocked takes note of who has the call and unlocks.
 func (t *calls) acceptedLocked(c *call, m *transport.Message) {
 	node := string(bytes.Clone(m.Data))
-	if wire.CheckToken("node", node) != nil {
+	if wire.CheckNode(node) != nil {
 		t.mu.Unlock()
 		t.n.dropped(m.Subject, "accepted by a node with an impossible ID")
 		return

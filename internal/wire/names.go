@@ -46,6 +46,15 @@ func CheckToken(what, s string) error {
 	return nil
 }
 
+// CheckNode reports why s cannot be the ID of a node, or nil. Others tell us
+// theirs, and it becomes part of subjects.
+func CheckNode(s string) error {
+	if s == AllNodes {
+		return fmt.Errorf("node %q stands for all nodes", s)
+	}
+	return CheckToken("node", s)
+}
+
 // isWhole says whether s is one token of ours, neither empty nor too long.
 func isWhole(s string) bool { return s != "" && len(s) <= MaxToken && isToken(s) }
 

@@ -89,6 +89,18 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
+func TestCheckNode(t *testing.T) {
+	t.Parallel()
+	for id, good := range map[string]bool{
+		"n1": true, "ALL": true, "all-1": true, strings.Repeat("x", wire.MaxToken): true,
+		"": false, "all": false, "*": false, ">": false, "n1.ping": false, "n 1": false, "é": false, strings.Repeat("x", wire.MaxToken+1): false,
+	} {
+		if err := wire.CheckNode(id); (err == nil) != good {
+			t.Errorf("CheckNode(%q) = %v, want nil: %v", clip(id), err, good)
+		}
+	}
+}
+
 // checkRefusal reports an error that is missing, or whose text would harm a
 // terminal or a log.
 func checkRefusal(t *testing.T, call, arg string, err error) {

@@ -51,6 +51,9 @@ func (w *worker) foreign(ex *execution) bool {
 	return true
 }
 
+// maxShown bounds what an answer repeats of what a caller sent.
+const maxShown = 100
+
 // readHeader reads what a call says beside its address, and what is wrong
 // with it.
 func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
@@ -68,7 +71,7 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 	if ct := h.Get(wire.HeaderContentType); ct != "" {
 		c, ok := w.n.codecs.byType(ct)
 		if !ok {
-			return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: "content type " + strconv.Quote(ct) + ": node " + w.n.id + " knows " + w.n.codecs.names() + ": send one of these, or give it that codec, too"}
+			return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: "content type " + strconv.Quote(ct[:min(len(ct), maxShown)]) + ": node " + w.n.id + " knows " + w.n.codecs.names() + ": send one of these, or give it that codec, too"}
 		}
 		ex.codec = c
 	}

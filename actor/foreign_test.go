@@ -187,6 +187,7 @@ func TestForeignCallerBadInput(t *testing.T) {
 			"a msgpack bomb":    {body: "\xdd\xff\xff\xff\xff", header: transport.Header{"Content-Type": {"application/msgpack"}}},
 			"an unknown codec":  {body: `{}`, header: transport.Header{"Content-Type": {"application/x-gob"}}},
 			"a mangled type":    {body: `{}`, header: transport.Header{"Content-Type": {";;;"}}},
+			"a type of 10 KB":   {body: `{}`, header: transport.Header{"Content-Type": {strings.Repeat("x", 10_000)}}},
 			"JSON said msgpack": {body: `{"name":"gopher"}`, header: transport.Header{"Content-Type": {"application/msgpack"}}},
 		} {
 			m := f.ask("at.default.task.greet", c.body, c.header)

@@ -169,6 +169,13 @@ func startServer(t *testing.T) *embedded.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shutDown(t, srv)
+	return srv
+}
+
+// shutDown stops a server at the end of the test.
+func shutDown(t *testing.T, srv *embedded.Server) {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -176,7 +183,6 @@ func startServer(t *testing.T) *embedded.Server {
 			t.Errorf("Shutdown() = %v, want nil", err)
 		}
 	})
-	return srv
 }
 
 // startCaller starts a node in this process that serves nothing.

@@ -35,6 +35,9 @@ type hostile struct {
 	want    string   // ok, a code, dropped, ignored or broker; several with a |
 }
 
+// goodInbox begins where the answers to honest questions come to.
+const goodInbox = "_INBOX.good"
+
 // What becomes of a message that is not answered.
 const (
 	dropped = "dropped" // and counted
@@ -69,7 +72,7 @@ func newVictim(t *testing.T, maxPayload int) *victim {
 	}
 	shutDown(t, srv)
 	v := &victim{process: startWorker(t, srv.URL(), 4), raw: newRawClient(t, srv.URL()), answers: make(chan *nats.Msg, 100_000), measured: !raceEnabled, size: maxPayload >> 20}
-	if v.nc, err = nats.Connect(srv.URL()); err != nil {
+	if v.nc, err = nats.Connect(srv.URL(), nats.CustomInboxPrefix(goodInbox)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(v.nc.Close)

@@ -119,6 +119,29 @@ func TestParseCancelForeign(t *testing.T) {
 	}
 }
 
+func FuzzParseCalls(f *testing.F) {
+	for _, s := range []string{"", " ", "a", "a b-2 n1.c1", "a.b.c", ".a", "a.", "a  b", "a\nb", "\xff", strings.Repeat("x", wire.MaxToken+1), strings.Repeat("a ", 100)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		calls := parseCalls(body)
+		if most := strings.Count(body, " ") + 1; len(calls) > most || len(calls) > wire.MaxCalls {
+			t.Errorf("ParseCalls(%q) gives %d entries, want at most %d", body, len(calls), min(most, wire.MaxCalls))
+		}
+		for _, c := range calls {
+			tokens := strings.Split(c, ".")
+			for _, token := range tokens {
+				if err := wire.CheckToken("call", token); err != nil || len(tokens) > 2 {
+					t.Errorf("ParseCalls(%q) gives %q: %v", body, c, err)
+				}
+			}
+		}
+		if d := cmp.Diff(calls, parseCalls(string(wire.AppendCalls(nil, calls...)))); d != "" {
+			t.Errorf("ParseCalls(AppendCalls(%q)) (-want +got):\n%s", calls, d)
+		}
+	})
+}
+
 func FuzzParseCancel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := wire.ParseCancel(body)

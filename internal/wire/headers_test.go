@@ -98,3 +98,23 @@ func FuzzCheckMeta(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMetaKey looks for two headers that carry the same key, and for one that
+// is the runtime's own.
+func FuzzMetaKey(f *testing.F) {
+	for _, h := range []string{"traceparent", "tracestate", "baggage", "At-Meta-a", "At-Meta-", "At-Meta-traceparent", "at-meta-a", "At-Error", "Content-Type", "Nats-TTL", ""} {
+		f.Add(h)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		key, ok := wire.MetaKey(header)
+		if !ok {
+			return
+		}
+		if got := wire.MetaHeader(key); got != header || key == "" {
+			t.Errorf("MetaKey(%q) = %q, which travels as %q", header, key, got)
+		}
+		if strings.HasPrefix(header, "Nats-") || strings.HasPrefix(header, "At-") && !strings.HasPrefix(header, "At-Meta-") {
+			t.Errorf("MetaKey(%q) = %q, want none: it is not the user's", header, key)
+		}
+	})
+}

@@ -139,3 +139,26 @@ func FuzzCheckName(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCheckNode(f *testing.F) {
+	for _, id := range []string{"n1", "all", "", "n.1", "*", ">", "n 1", "\x00", "é"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		if wire.CheckNode(id) != nil {
+			return
+		}
+		if id == wire.AllNodes {
+			t.Errorf("CheckNode(%q) = nil", id)
+		}
+		subject := wire.NodeSubject("default", id, wire.VerbPing)
+		if verb, task, ok := wire.ParseNodeSubject(subject); verb != wire.VerbPing || task != "" || !ok {
+			t.Errorf("ParseNodeSubject(%q) = %q, %q, %v, want a ping", subject, verb, task, ok)
+		}
+		for _, s := range []string{subject, wire.NodePattern("default", id), wire.InboxPrefix("default", "any", id) + ">"} {
+			if err := transport.CheckSubject(s, true); err != nil {
+				t.Errorf("CheckNode(%q) = nil, but %v", id, err)
+			}
+		}
+	})
+}

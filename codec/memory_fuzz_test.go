@@ -49,11 +49,11 @@ func FuzzMemory(f *testing.F) {
 		if msgpack {
 			c, list, object = codec.Msgpack, packed, packedMap
 		}
-		make := list
+		fill := list
 		if asMap {
-			make = object
+			fill = object
 		}
-		body, to := make(string(unit)), targets[int(target)%len(targets)]()
+		body, to := fill(string(unit)), targets[int(target)%len(targets)]()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		err := c.Unmarshal(body, to)

@@ -55,7 +55,7 @@ type spoiled struct{ N []int }
 
 func (*spoiled) Error() string { return "spoiled" }
 
-// frames returns a liar that sends one frame.
+// says returns a liar that sends one frame.
 func says(name, want, token, header, body string) liar {
 	return liar{name: name, want: want, does: func(l *lies) { l.frame(token, header, body) }}
 }
@@ -74,7 +74,7 @@ func liars() []liar {
 		no   = "\nAt-Executed: no"
 	)
 	long := strings.Repeat("x", full)
-	all := []liar{
+	return []liar{
 		says("the reserved byte", "bad_result", ".ok", "", "\xc1"),
 		says("an array bomb", "bad_result", ".ok", "", "\xdd\xff\xff\xff\xff"),
 		says("a map bomb", "bad_result", ".ok", "", "\xdf\xff\xff\xff\xff"),
@@ -160,7 +160,6 @@ func liars() []liar {
 		{name: "lives and never answers", want: "deadline", within: 1500 * time.Millisecond, does: func(l *lies) { l.frame(".acc", "", "undead") }},
 		{name: "answers pings with a mebibyte", want: "worker_lost|deadline", within: 3 * time.Second, does: func(l *lies) { l.frame(".acc", "", "babbler") }},
 	}
-	return all
 }
 
 // TestHostileWorker: whatever a worker answers, the caller ends each call with

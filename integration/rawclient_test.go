@@ -29,7 +29,7 @@ func newRawClient(t *testing.T, address string) rawClient {
 // are lines of a header as they are.
 func (c rawClient) send(t *testing.T, subject, reply string, header, body []byte) (refusal string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.host)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", c.host)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -321,7 +321,7 @@ func (v *victim) dropped(t *testing.T) uint64 {
 // TestHostileMessages sends what is known to hurt to a live worker. Each
 // message is refused or dropped in good time and in little memory, and a good
 // call is answered after it.
-func TestHostileMessages(t *testing.T) {
+func TestHostileMessages(t *testing.T) { //nolint:tparallel // what one message costs is measured alone
 	t.Parallel()
 	for _, c := range []struct {
 		name    string

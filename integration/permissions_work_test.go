@@ -118,16 +118,14 @@ func TestPermissionsSuffice(t *testing.T) {
 		t.Errorf("Tell() = %v, want nil", err)
 	}
 
-	t.Run("inspect", func(t *testing.T) { inspects(t, s, web, ops, hang, begun, worker.ID()) })
+	inspects(t, s, web, ops, hang, begun, worker.ID())
 	if cause := <-ended; cause == nil || !strings.Contains(cause.Error(), "enough") {
 		t.Errorf("the handler's context ended with %v, want the reason of the cancel", cause)
 	}
-	t.Run("tool", func(t *testing.T) {
-		m, err := s.connect(t, "tool").Request("at.shop.task.one", []byte("9"), 10*time.Second)
-		if err != nil || string(m.Data) != "9" {
-			t.Errorf("a plain client calls jobs: %v, %v, want 9", m, err)
-		}
-	})
+	m, err := s.connect(t, "tool").Request("at.shop.task.one", []byte("9"), 10*time.Second)
+	if err != nil || string(m.Data) != "9" {
+		t.Errorf("a plain client calls jobs: %v, %v, want 9", m, err)
+	}
 	if bad := log.of(""); len(bad) > 0 {
 		t.Errorf("nodes complain: %q, want nothing", bad)
 	}

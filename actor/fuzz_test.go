@@ -62,9 +62,9 @@ func (c *openConn) Publish(ctx context.Context, m *transport.Message) error {
 	switch {
 	case strings.HasPrefix(m.Subject, "_INBOX."), strings.HasPrefix(m.Subject, "at.default.node."), strings.HasPrefix(m.Subject, "at.default.task."):
 	case strings.HasPrefix(m.Subject, "at.default.reply."):
-		address, _, found := cutLast(m.Subject)
-		if _, _, native := wire.ParseAddress("default", address); !found || !native {
-			c.t.Errorf("the node publishes to %q, which is no frame for an address", m.Subject)
+		inbox, _, _ := cutLast(m.Subject)
+		if strings.Count(inbox, ".") != 4 || wire.CheckToken("call", m.Reply) != nil {
+			c.t.Errorf("the node publishes to %q with reply %q, which is no frame for a call", m.Subject, m.Reply)
 		}
 	default:
 		c.t.Errorf("the node publishes to %q", m.Subject)

@@ -15,7 +15,7 @@ import (
 // neither the attacker nor an honest client has sent.
 type spy struct {
 	mu   sync.Mutex
-	seen map[string]int
+	seen map[published]int
 }
 
 // attackerHeader marks what the attacker sends.
@@ -27,11 +27,11 @@ func (s *spy) take(m *nats.Msg) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen[m.Subject]++
+	s.seen[published{m.Subject, m.Reply}]++
 }
 
-// published returns the subjects and how often each was published to.
-func (s *spy) published() map[string]int {
+// published returns what went where, and how often.
+func (s *spy) published() map[published]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.seen)
@@ -134,7 +134,7 @@ func TestDeputy(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := &spy{seen: make(map[string]int)}
+	s := &spy{seen: make(map[published]int)}
 	listening, err := v.nc.Subscribe(">", s.take)
 	if err != nil {
 		t.Fatal(err)
@@ -219,12 +219,12 @@ func (v *victim) deputes(t *testing.T, s *spy) {
 		missing = missing[:0]
 		seen := s.published()
 		for to, n := range clients {
-			if seen[to] < n {
+			if seen[published{subject: to}] < n {
 				missing = append(missing, to)
 			}
 		}
 		for to := range addresses {
-			if seen[to+".ok"]+seen[to+".err"]+seen[to+".acc"] == 0 {
+			if seen[frameFor(to, ".ok")]+seen[frameFor(to, ".err")]+seen[frameFor(to, ".acc")] == 0 {
 				missing = append(missing, to)
 			}
 		}
@@ -236,13 +236,16 @@ func (v *victim) deputes(t *testing.T, s *spy) {
 	if len(missing) > 0 {
 		t.Errorf("no answers at %q", missing)
 	}
-	for subject, n := range s.published() {
-		to := subject
-		for _, frame := range []string{".ok", ".err", ".acc", ".pro"} {
-			to = strings.TrimSuffix(to, frame)
+	frames := make(map[published]bool)
+	for to := range addresses {
+		for _, token := range []string{".ok", ".err", ".acc", ".pro"} {
+			frames[frameFor(to, token)] = true
 		}
-		if !addresses[to] && n != clients[subject] && !strings.Contains(subject, v.node) { // it pings itself
-			t.Errorf("the worker has published to %s, %d times, want %d", subject, n, clients[subject])
+	}
+	for p, n := range s.published() {
+		want := clients[p.subject]
+		if !frames[p] && (n != want || p.reply != "") && !strings.Contains(p.subject, v.node) { // it pings itself
+			t.Errorf("the worker has published to %q, %d times, want %d", p, n, want)
 		}
 	}
 }

@@ -278,12 +278,12 @@ func codeOf(m *nats.Msg) string {
 // checkAnswer complains of an answer that has what none has.
 func checkAnswer(t *testing.T, m *nats.Msg, reply string) {
 	t.Helper()
-	want := reply
+	want := published{subject: reply}
 	if strings.HasPrefix(reply, "at.") {
-		want += map[bool]string{true: ".ok", false: ".err"}[codeOf(m) == "ok"]
+		want = frameFor(reply, map[bool]string{true: ".ok", false: ".err"}[codeOf(m) == "ok"])
 	}
-	if m.Subject != want {
-		t.Errorf("the answer came to %.300q, want %.300q", m.Subject, want)
+	if got := (published{m.Subject, m.Reply}); got != want {
+		t.Errorf("the answer came to %.300q, want %.300q", got, want)
 	}
 	for key := range m.Header {
 		if !strings.HasPrefix(key, "At-Err") && key != "At-Executed" && key != "Content-Type" {

@@ -69,3 +69,12 @@ func (c rawClient) send(t *testing.T, subject, reply string, header, body []byte
 		}
 	}
 }
+
+// published is where a message went, and what its reply field holds.
+type published struct{ subject, reply string }
+
+// frameFor is a frame's way to the node that waits at a return address.
+func frameFor(address, token string) published {
+	tokens := strings.Split(address, ".") // at, namespace, reply, group, node, call …
+	return published{strings.Join(tokens[:5], ".") + token, tokens[5]}
+}

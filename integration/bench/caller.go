@@ -31,8 +31,6 @@ func newCaller(ctx context.Context, kind, url string) (*member, error) {
 		return newLoadMember(typed{t}, t.close), nil
 	case kindGate, kindWide:
 		return newGateCaller(ctx, kind, url)
-	case kindBare:
-		return newLoadMember(bare{}, func() error { return nil }), nil
 	case kindSolo:
 		return newSolo(ctx, url)
 	}

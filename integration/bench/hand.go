@@ -105,8 +105,6 @@ func (h *hand) fibStep(ctx context.Context, n int) (int, error) {
 	if n < 2 {
 		return n, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	var a int
 	var errA error
 	done := make(chan struct{})
@@ -124,14 +122,20 @@ func (h *hand) fibStep(ctx context.Context, n int) (int, error) {
 func (h *hand) context(ctx context.Context) context.Context { return ctx }
 
 func (h *hand) echo(ctx context.Context, p *Payload) (Payload, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	return request[Payload, Payload](ctx, h, "echo", p)
 }
 
 func (h *hand) fib(ctx context.Context, n int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	return request[int, int](ctx, h, "fib", &n)
 }
 
 func (h *hand) fan(ctx context.Context, ins []int) ([]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	outs, errs := make([]int, len(ins)), make([]error, len(ins))
 	var all sync.WaitGroup
 	for i := range ins {

@@ -30,7 +30,6 @@ const (
 	kindFloor   = "floor"         // bytes, answered by the subscription's callback
 	kindGate    = "gate"          // tasks that wait in the mailbox until they are let through
 	kindWide    = "gate-wide"     // tasks that run until they are let through
-	kindBare    = "bare"          // no calls: the context and the codec alone
 	kindSolo    = "solo"          // a node that calls itself
 )
 

@@ -12,13 +12,12 @@ import (
 type Payload struct {
 	ID   int64
 	Name string
-	Tags []string
 	Body []byte
 }
 
 // newPayload returns a value that takes about size bytes as msgpack.
 func newPayload(size int) (Payload, error) {
-	p := Payload{ID: 1, Name: "a benchmark", Tags: []string{"first", "second"}, Body: []byte{}}
+	p := Payload{ID: 1, Name: "a benchmark", Body: []byte{}}
 	bare, err := codec.Msgpack.Marshal(&p)
 	if err != nil {
 		return Payload{}, err

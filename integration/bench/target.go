@@ -13,7 +13,6 @@ type target struct {
 	kind    string
 	metric  metric
 	to      string // the kind whose figure is the unit; "" for a figure as it is
-	without string // a section whose figure is taken off; "" for none
 	most    float64
 	least   float64 // in place of most
 }
@@ -32,7 +31,6 @@ func targets() []target {
 		{what: "throughput, 256 in flight, to the bare floor", section: "await/1w/256/100B", kind: kindTasks, metric: throughput, to: kindFloor, least: 0.95},
 		{what: "CPU per call, 256 in flight, all processes", section: "await/1w/256/100B", kind: kindTasks, metric: cpu, to: kindHandOwn, most: 0.85},
 		{what: "allocations per call, caller", section: "await/1w/256/100B", kind: kindTasks, metric: mallocs, most: 10},
-		{what: "the same, without those of context and codec", section: "await/1w/256/100B", kind: kindTasks, metric: mallocs, without: bareSection, most: 10},
 		{what: "throughput, 256 KiB, 64 in flight", section: "await/1w/64/256KiB", kind: kindTasks, metric: throughput, to: kindHandOwn, least: 0.95},
 		{what: "fib(15), 2 workers, all through the broker, time", section: "fib/15/remote", kind: kindRemote, metric: middle, to: kindHandOwn, most: 0.6},
 		{what: "fib(15), 2 workers, local first, time", section: "fib/15/local-first", kind: kindTasks, metric: middle, to: kindHandOwn, most: 0.1},
@@ -78,13 +76,7 @@ func (t target) measured(all map[string]samples) (found spread, ok bool) {
 	if t.to != "" {
 		return s.ratio(t.kind, t.to, t.metric), len(s[t.kind]) > 0 && len(s[t.to]) > 0
 	}
-	found = s.of(t.kind, t.metric)
-	if t.without == "" {
-		return found, len(s[t.kind]) > 0
-	}
-	off, ok := all[t.without]
-	less := off.of(kindBare, t.metric).Median
-	return spread{found.Median - less, found.Min - less, found.Max - less}, ok
+	return s.of(t.kind, t.metric), len(s[t.kind]) > 0
 }
 
 // busy is how many cores may be busy with something else before a figure is

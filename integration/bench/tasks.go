@@ -11,9 +11,9 @@ import (
 
 // The tasks, as any program declares its own.
 var (
-	echoTask = atask.Declare[Payload, Payload]("echo")
-	oneTask  = atask.Declare[int, int]("one")
-	fibTask  = atask.Declare[int, int]("fib")
+	echoTask = atask.Declare[Payload, Payload]("echo", atask.Timeout(callTimeout))
+	oneTask  = atask.Declare[int, int]("one", atask.Timeout(callTimeout))
+	fibTask  = atask.Declare[int, int]("fib", atask.Timeout(callTimeout))
 )
 
 // one is the work of a call in a fan-out.

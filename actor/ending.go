@@ -15,11 +15,20 @@ type ending struct {
 	done     chan struct{} // nil until it is asked for
 }
 
-// watcher is told once when a call ends.
+// watcher has somebody told once when a call ends.
 type watcher struct {
-	fn   func()
+	to   told
 	next *watcher
 }
+
+// told is told that a call has ended, on the goroutine that ends it. It must
+// return soon and must not block.
+type told interface{ callEnded() }
+
+// toldFunc is a function that is told.
+type toldFunc func()
+
+func (f toldFunc) callEnded() { f() }
 
 // isOver says whether the call has ended. What was written before is seen.
 func (e *ending) isOver() bool {
@@ -40,7 +49,7 @@ func (e *ending) end() {
 	e.mu.Unlock()
 	for w != nil {
 		next := w.next // who is told may use w for something else
-		w.fn()
+		w.to.callEnded()
 		w = next
 	}
 }
@@ -60,7 +69,7 @@ func (e *ending) channel() <-chan struct{} {
 
 // onDone runs fn when the call ends; at once when it has.
 func (e *ending) onDone(fn func()) *watcher {
-	w := &watcher{fn: fn}
+	w := &watcher{to: toldFunc(fn)}
 	if !e.watch(w) {
 		fn()
 	}
@@ -99,15 +108,14 @@ type parking struct {
 
 func newParking() *parking {
 	p := &parking{woken: make(chan struct{}, 1)}
-	p.fn = func() { p.woken <- struct{}{} }
+	p.to = p
 	return p
 }
 
+func (p *parking) callEnded() { p.woken <- struct{}{} }
+
 // await waits under the context that the call was begun with.
 func (c *call) await(ctx context.Context) {
-	if ctx == context.Context(c.parent) {
-		ctx = context.Background() // the handler's end reaches its calls by itself
-	}
 	if !c.park(ctx) {
 		c.contextEnded(ctx)
 		c.park(context.Background())
@@ -122,6 +130,13 @@ func (c *call) wait(ctx context.Context) error {
 	return c.contextError(ctx, "while its result was awaited")
 }
 
+// endsWith says whether the end of ctx is the end of the call: that of a
+// handler's own context reaches its calls by itself. To ask for its Done would
+// make a context of the standard library.
+func (c *call) endsWith(ctx context.Context) bool {
+	return c.parent != nil && ctx == context.Context(c.parent)
+}
+
 // park waits until the call has ended; false when ctx has ended first.
 func (c *call) park(ctx context.Context) bool {
 	if c.isOver() { // not left to chance: a call that failed at once may have no node
@@ -132,10 +147,9 @@ func (c *call) park(ctx context.Context) bool {
 	if !c.watch(&p.watcher) {
 		return true
 	}
-	end := ctx.Done()
-	if end == nil {
-		<-p.woken
-		return true
+	var end <-chan struct{}
+	if !c.endsWith(ctx) {
+		end = ctx.Done()
 	}
 	select {
 	case <-p.woken:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 
 	"github.com/atasks-io/atasks/actor"
 )
@@ -63,27 +62,7 @@ func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 // loop cancels nothing.
 func AsCompleted[T any](ctx context.Context, fs ...*Future[T]) iter.Seq2[int, Result[T]] {
 	return func(yield func(int, Result[T]) bool) {
-		finished := make(chan int, len(fs)) // all can end without anybody listening
-		for i, f := range fs {
-			if f == nil {
-				finished <- i
-				continue
-			}
-			stop := f.OnDone(func() { finished <- i })
-			defer stop() // the loop may be left while futures are not done
-		}
-		yielded := make([]bool, len(fs))
-		for range fs {
-			var i int
-			select {
-			case i = <-finished:
-			case <-ctx.Done():
-				i = slices.Index(yielded, false)
-			}
-			if yielded[i] {
-				i = slices.Index(yielded, false) // ended after ctx did
-			}
-			yielded[i] = true
+		for i := range actor.Completions(ctx, fs) {
 			if !yield(i, outcome(ctx, fs[i])) {
 				return
 			}

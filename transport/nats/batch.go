@@ -12,7 +12,9 @@ import (
 // who publishes a call then waits for its answer. So under load nearly every
 // message would be a system call of its own, the largest part of what a call
 // costs. Here a goroutine writes what was gathered, and lets all others that
-// can run do so first.
+// can run do so first. Where writes are far apart there is nothing to gather,
+// and that goroutine would only be in the way: what is written then goes out at
+// once.
 //
 // A write does not wait for the other side, unless very much has been gathered.
 // So a server in this process, to which a connection has no buffer at all, may
@@ -22,6 +24,7 @@ import (
 type batch struct {
 	net.Conn
 
+	buffers bool          // a write does not wait until the other side has read
 	timeout time.Duration // of what is written to the other side; 0 for none
 	work    chan struct{} // holds one when there is something to do
 	done    chan struct{} // closed when nothing more will be written
@@ -29,6 +32,7 @@ type batch struct {
 	mu       sync.Mutex // guards what follows
 	idle     sync.Cond  // told when a write has ended
 	gathered []byte
+	latest   time.Time // when something was last to be written
 	writing  bool      // of what was gathered before, or of something large
 	deadline time.Time // of writes, as the connection knows it; whoever is writing only
 	err      error     // why nothing more is taken
@@ -37,6 +41,8 @@ type batch struct {
 }
 
 const (
+	// Writes that are further apart than this are not gathered.
+	farApart = 40 * time.Microsecond
 	// Something this large is worth a system call of its own, and not worth
 	// copying.
 	largeWrite = 32 << 10
@@ -46,8 +52,10 @@ const (
 	keptBuffer = 256 << 10
 )
 
-func newBatch(c net.Conn, timeout time.Duration) *batch {
-	b := &batch{Conn: c, timeout: timeout, work: make(chan struct{}, 1), done: make(chan struct{})}
+// newBatch gathers what is written to c. buffers says that c has a buffer, so
+// that a write of a little to it does not wait for the other side.
+func newBatch(c net.Conn, buffers bool, timeout time.Duration) *batch {
+	b := &batch{Conn: c, buffers: buffers, timeout: timeout, work: make(chan struct{}, 1), done: make(chan struct{})}
 	b.idle.L = &b.mu
 	go b.run()
 	return b
@@ -55,7 +63,10 @@ func newBatch(c net.Conn, timeout time.Duration) *batch {
 
 // Write implements net.Conn.
 func (b *batch) Write(p []byte) (int, error) {
+	now := time.Now()
 	b.mu.Lock()
+	direct := b.buffers && (len(p) >= largeWrite || now.Sub(b.latest) > farApart)
+	b.latest = now
 	for b.err == nil && len(b.gathered) > 0 && len(b.gathered)+len(p) > mostGathered {
 		b.idle.Wait()
 	}
@@ -63,7 +74,7 @@ func (b *batch) Write(p []byte) (int, error) {
 		b.mu.Unlock()
 		return 0, err
 	}
-	if len(p) >= largeWrite && len(b.gathered) == 0 && !b.writing {
+	if direct && len(b.gathered) == 0 && !b.writing {
 		return b.writeLocked(p)
 	}
 	b.gathered = append(b.gathered, p...)

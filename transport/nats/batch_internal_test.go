@@ -18,7 +18,7 @@ func batchOf(t *testing.T, test func(t *testing.T, b *batch, other net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		b := newBatch(ours, 5*time.Second)
+		b := newBatch(ours, false, 5*time.Second)
 		test(t, b, theirs)
 		_ = theirs.Close()
 		_ = b.Close()
@@ -41,7 +41,7 @@ func TestBatchKeepsOrder(t *testing.T) {
 		var got []byte
 		var reading sync.WaitGroup
 		reading.Go(func() { got, _ = io.ReadAll(other) })
-		for range 2000 {
+		for range 400 {
 			p := make([]byte, random.IntN([]int{16, 200, 2 * largeWrite}[random.IntN(3)]))
 			for i := range p {
 				p[i] = byte(random.Uint32())
@@ -161,5 +161,29 @@ func TestBatchCloses(t *testing.T) {
 				t.Errorf("Close() took %v, want at most 6s", took)
 			}
 		})
+	})
+}
+
+// Where writes are far apart each goes out by itself, and waits for no other
+// goroutine.
+func TestBatchIsNotInTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		b := newBatch(ours, true, time.Second)
+		defer b.Close()
+		defer theirs.Close()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		for range 3 {
+			write(t, b, []byte("alone"))
+			if len(b.gathered) != 0 {
+				t.Errorf("%d bytes were gathered, want none", len(b.gathered))
+			}
+			<-time.After(2 * farApart)
+		}
+		write(t, b, []byte("first"))
+		write(t, b, []byte("second"))
+		if got := string(b.gathered); got != "second" {
+			t.Errorf("gathered %q, want %q", got, "second")
+		}
 	})
 }

@@ -50,9 +50,11 @@ func (l *link) install(o *nats.Options) {
 // Dial implements nats.CustomDialer.
 func (l *link) Dial(network, address string) (net.Conn, error) {
 	if l.custom != nil {
-		return l.track(l.custom.Dial(network, address))
+		c, err := l.custom.Dial(network, address)
+		return l.track(c, true, err)
 	}
-	return l.track(l.dialer.DialContext(l.life, network, address))
+	c, err := l.dialer.DialContext(l.life, network, address)
+	return l.track(c, true, err)
 }
 
 // SkipTLSHandshake implements an optional ability of the client's dialers.
@@ -63,10 +65,12 @@ func (l *link) SkipTLSHandshake() bool {
 
 // InProcessConn implements nats.InProcessConnProvider.
 func (l *link) InProcessConn() (net.Conn, error) {
-	return l.track(l.process.InProcessConn())
+	c, err := l.process.InProcessConn()
+	return l.track(c, false, err)
 }
 
-func (l *link) track(c net.Conn, err error) (net.Conn, error) {
+// track keeps an eye on a new connection, if that is one.
+func (l *link) track(c net.Conn, buffers bool, err error) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failed = err
@@ -78,7 +82,7 @@ func (l *link) track(c net.Conn, err error) (net.Conn, error) {
 		return nil, context.Cause(l.life)
 	}
 	l.newest = c
-	return newBatch(c, l.timeout), nil
+	return newBatch(c, buffers, l.timeout), nil
 }
 
 // failure returns what the newest attempt came to: the client keeps some of

@@ -23,7 +23,8 @@ func (w *worker) receive(s *service, m *transport.Message) {
 	ex.alarm.owner = ex
 	address, key, native := wire.ParseAddress(n.cfg.Namespace, m.Reply)
 	if native {
-		ex.key, ex.inbox, ex.caller, ex.token, ex.depth = key, address.Inbox, address.Node, address.Call, address.Depth
+		ex.key, ex.caller, ex.token, ex.depth = key, address.Node, address.Call, address.Depth
+		ex.inbox = int32(len(address.Inbox))
 		if address.Budget != wire.NoBudget {
 			ex.deadline = ex.arrived.add(address.Budget)
 		}
@@ -76,7 +77,7 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 		ex.codec = c
 	}
 	if a, err := strconv.ParseUint(h.Get(wire.HeaderAttempt), 10, 31); err == nil && a > 1 {
-		ex.attempt = int(a)
+		ex.attempt = int32(a)
 	}
 	ex.tell = h.Get(wire.HeaderTell) != "" && !ex.foreign
 	ex.pushes = h.Get(wire.HeaderProgress) != "" && !ex.foreign && !ex.tell

@@ -74,7 +74,7 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 		}
 		c.n = n
 	}
-	if ex, ok := ctx.Value(executionKey{}).(*execution); ok && (ctx == context.Context(ex) || ctx.Done() != nil) && !ex.over() {
+	if ex, ok := ctx.Value(executionKey{}).(*execution); ok && (ctx == context.Context(ex) || ctx.Done() != nil) && !ex.over.Load() {
 		c.parent = ex // otherwise the context outlives the handler: a new root
 		c.depth = int32(ex.depth + 1)
 	}

@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/atasks-io/atasks/codec"
@@ -16,15 +17,15 @@ type execution struct {
 	service *service
 	awaiter *call  // in this process; nil when the answer goes by the transport
 	reply   string // the return address
-	inbox   string // the beginning of that, unless it is a foreign one
 	key     string // of the call among all that this node executes from others
 	caller  string // the node that awaits it; empty for a foreign caller
 	token   string // the call's own ID
-	foreign bool   // the caller knows nothing of our frames
-	tell    bool   // nobody waits for the result
-	pushes  bool   // the awaiter wants progress frames
+	inbox   int32  // how much of reply is the caller's inbox
+	attempt int32
+	foreign bool // the caller knows nothing of our frames
+	tell    bool // nobody waits for the result
+	pushes  bool // the awaiter wants progress frames
 	depth   int
-	attempt int
 	size    int         // of the input in bytes
 	in      any         // the input where it never left the process …
 	body    []byte      // … or its encoding
@@ -34,6 +35,10 @@ type execution struct {
 	arrived  instant
 	deadline instant
 
+	replied  atomic.Bool // or somebody is about to
+	over     atomic.Bool // the handler has returned, or never will; set under w.mu
+	mothered atomic.Bool // the handler has, or had, calls of its own
+
 	// Guarded by w.mu.
 	state      executionState
 	holds      bool // a slot
@@ -41,7 +46,6 @@ type execution struct {
 	near       bool // waits for a processor, outside the mailbox
 	suspect    bool // waits for its caller to say that it still awaits the call
 	accepted   bool // the caller was told who has the call
-	replied    bool
 	started    instant
 	links      links
 	prev, next *execution // among all in hand
@@ -95,15 +99,8 @@ func (ex *execution) info() Info {
 		Node:      ex.w.n.id,
 		Caller:    ex.caller,
 		Depth:     ex.depth,
-		Attempt:   ex.attempt,
+		Attempt:   int(ex.attempt),
 	}
-}
-
-// over says whether the handler has returned.
-func (ex *execution) over() bool {
-	ex.w.mu.Lock()
-	defer ex.w.mu.Unlock()
-	return ex.state == ended
 }
 
 // adopt makes c a call of this handler, which gives up its slot with the
@@ -112,6 +109,7 @@ func (ex *execution) over() bool {
 // stays here, so that a tree of calls is walked depth-first; see worker.fill.
 func (ex *execution) adopt(c *call) bool {
 	w := ex.w
+	ex.mothered.Store(true) // before it is looked at whether the context has ended: see close
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ex.state == ended || ex.hasEnded() {
@@ -314,7 +312,7 @@ func (ex *execution) frame(suffix string) (subject, call string) {
 	if ex.foreign {
 		return ex.reply, ""
 	}
-	return ex.w.frames.subject(ex.inbox, suffix), ex.token
+	return ex.w.frames.subject(ex.reply[:ex.inbox], suffix), ex.token
 }
 
 // answerKey identifies the call towards its caller; empty for a foreign one.
@@ -326,10 +324,4 @@ func (ex *execution) answerKey() string {
 }
 
 // answers says whether this is the first answer to the call.
-func (ex *execution) answers() bool {
-	ex.w.mu.Lock()
-	defer ex.w.mu.Unlock()
-	first := !ex.replied
-	ex.replied = true
-	return first
-}
+func (ex *execution) answers() bool { return ex.replied.CompareAndSwap(false, true) }

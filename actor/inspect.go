@@ -231,7 +231,7 @@ func (w *worker) rows(now instant) []CallInfo {
 	for ex := w.first; ex != nil; ex = ex.next {
 		r := CallInfo{
 			ID: ex.id(), Task: ex.service.name, Namespace: w.n.cfg.Namespace, Node: w.n.id, Caller: ex.caller,
-			State: ex.state.String(), Depth: ex.depth, Attempt: ex.attempt, AgeMS: now.sub(ex.arrived).Milliseconds(),
+			State: ex.state.String(), Depth: ex.depth, Attempt: int(ex.attempt), AgeMS: now.sub(ex.arrived).Milliseconds(),
 			LeftMS: left(ex.deadline, now),
 		}
 		if ex.awaiter != nil && ex.awaiter.parent != nil {

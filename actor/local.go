@@ -114,7 +114,7 @@ func (w *worker) localExecution(c *call, s *service, now instant) (*execution, *
 		tell:    c.tell,
 		pushes:  c.progress != nil && !c.tell,
 		depth:   int(c.depth),
-		attempt: int(c.attempt),
+		attempt: c.attempt,
 		size:    len(c.body),
 		in:      c.in,
 		body:    body,

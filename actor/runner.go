@@ -118,11 +118,8 @@ func (ex *execution) close() {
 		ex.flushProgress()
 	}
 	ex.endContext(context.Canceled)
-	w := ex.w
-	w.mu.Lock()
-	none := ex.children == nil
-	w.mu.Unlock()
-	if !none {
+	// From here on adopt refuses: who has come in before has left a note.
+	if ex.mothered.Load() {
 		ex.endChildren(context.Canceled, "its handler returned without awaiting it")
 	}
 }

@@ -78,6 +78,7 @@ func (w *worker) enterLocked(ex *execution) {
 // leaveLocked takes an execution out of everything: it has ended.
 func (w *worker) leaveLocked(ex *execution) {
 	ex.state = ended
+	ex.over.Store(true)
 	if ex.prev != nil {
 		ex.prev.next = ex.next
 	} else {

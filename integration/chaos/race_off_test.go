@@ -1,0 +1,6 @@
+//go:build !race
+
+package chaos
+
+// raceEnabled says that this binary carries the race detector.
+const raceEnabled = false

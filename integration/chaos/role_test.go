@@ -1,0 +1,81 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/atasks-io/atasks/actor"
+	atnats "github.com/atasks-io/atasks/transport/nats"
+)
+
+// roleVar holds the role, as JSON, of a process that this binary starts.
+const roleVar = "ATASKS_CHAOS_ROLE"
+
+// ready is what a process prints when it plays its part, followed by its
+// node's ID or, for a broker, its URL.
+const ready = "ready "
+
+// lifetime bounds every process, should all else fail.
+const lifetime = 3 * time.Hour
+
+// role is the part that a process plays. Exactly one of the pointers is set.
+type role struct {
+	Name   string // of its files
+	Dir    string // where they are
+	Broker *brokerRole
+	Worker *workerRole
+	Caller *callerRole
+}
+
+// play plays a role until SIGTERM, or until standard input is closed: the test
+// asks for that, or is gone.
+func play(spec string) error {
+	var r role
+	if err := json.Unmarshal([]byte(spec), &r); err != nil {
+		return err
+	}
+	time.AfterFunc(lifetime, func() { os.Exit(3) })
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	if r.Broker != nil {
+		return r.Broker.play(ctx)
+	}
+	j, err := openJournal(r.Dir, r.Name)
+	if err != nil {
+		return err
+	}
+	defer j.watchStalls()()
+	switch {
+	case r.Worker != nil:
+		return r.Worker.play(ctx, j)
+	case r.Caller != nil:
+		return r.Caller.play(ctx, j)
+	}
+	return fmt.Errorf("a role without a part: %s", spec)
+}
+
+// startNode starts a node on the server at url, which logs to standard error.
+func startNode(ctx context.Context, url string, cfg actor.Config) (*actor.Node, error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	conn, err := atnats.Connect(ctx, url, atnats.Logger(log))
+	if err != nil {
+		return nil, err
+	}
+	cfg.Logger = log
+	cfg.Errors = append(cfg.Errors, actor.SentinelError("on_purpose", errOnPurpose))
+	return actor.Start(ctx, conn, cfg)
+}

@@ -1,0 +1,17 @@
+//go:build !linux
+
+package chaos
+
+import (
+	"errors"
+	"os/exec"
+)
+
+// The faults need signals and /proc as Linux has them.
+var errOnlyLinux = errors.New("processes can be frozen and measured on Linux only")
+
+func tie(*exec.Cmd)                    {}
+func freezeProcess(int) error          { return errOnlyLinux }
+func thawProcess(int) error            { return errOnlyLinux }
+func isFrozen(int) (bool, error)       { return false, errOnlyLinux }
+func memory(int) (int64, int64, error) { return 0, 0, errOnlyLinux }

@@ -23,7 +23,8 @@ type callerRole struct {
 	Rate     float64 // calls a second at most; 0 is as many as end
 	Count    int     // calls in all; 0 is until it is told to stop
 	Kinds    []kind  // what they are, drawn at random by weight
-	Spinners int     // goroutines that do nothing but take the processor
+	Spinners int     // as of a worker
+	SpinFor  time.Duration
 	Patience time.Duration
 }
 
@@ -67,7 +68,7 @@ func (c *callerRole) play(ctx context.Context, j *journal) error {
 	if err := l.connect(ctx); err != nil {
 		return err
 	}
-	defer spin(c.Spinners)()
+	defer spin(c.Spinners, c.SpinFor)()
 	fmt.Println(ready + l.nodes[0].ID())
 	ended := make(chan struct{})
 	go func() {
@@ -103,7 +104,7 @@ func (l *load) connect(ctx context.Context) error {
 		var group sync.WaitGroup
 		for i := first; i < min(first+atOnce, len(l.nodes)); i++ {
 			group.Go(func() {
-				l.nodes[i], errs[i] = startNode(ctx, l.URL, actor.Config{Patience: l.Patience})
+				l.nodes[i], errs[i] = startNode(ctx, l.URL, actor.Config{Patience: l.Patience, Logger: stderr()})
 			})
 		}
 		group.Wait()
@@ -118,7 +119,6 @@ func (l *load) run(ctx context.Context) {
 	for i := range l.InFlight {
 		loops.Go(func() {
 			draw := rand.New(rand.NewPCG(l.Seed, uint64(i)))
-			node := l.nodes[i%len(l.nodes)]
 			var pace time.Duration
 			if l.Rate > 0 {
 				pace = time.Duration(float64(l.InFlight) / l.Rate * float64(time.Second))
@@ -129,7 +129,7 @@ func (l *load) run(ctx context.Context) {
 				if l.Count > 0 && seq > uint64(l.Count) {
 					return
 				}
-				l.call(node, l.Number<<callerShift+seq, l.draw(draw), draw)
+				l.call(i%len(l.nodes), l.Number<<callerShift+seq, l.draw(draw), draw)
 				begin = begin.Add(pace)
 				if late := time.Now(); begin.Before(late) {
 					begin = late
@@ -152,13 +152,13 @@ func (l *load) draw(r *rand.Rand) kind {
 
 // call makes one call and records its end. The caller's own stop does not end
 // it: what was begun is awaited.
-func (l *load) call(node *actor.Node, number uint64, k kind, r *rand.Rand) {
+func (l *load) call(node int, number uint64, k kind, r *rand.Rand) {
 	in := job{
 		Call: number, Fail: k.Fail, Levels: k.Levels, Children: k.Children, Way: k.Way, Padding: make([]byte, k.Padding),
 		Work: k.WorkMin + time.Duration(r.Int64N(int64(k.WorkMax-k.WorkMin)+1)),
 	}
 	task := tasksByName[k.Task]
-	ctx, cancel := context.WithCancel(node.Context(context.Background()))
+	ctx, cancel := context.WithCancel(l.nodes[node].Context(context.Background()))
 	defer cancel()
 	var opts []atask.CallOption
 	begun := time.Now()
@@ -181,7 +181,7 @@ func (l *load) call(node *actor.Node, number uint64, k kind, r *rand.Rand) {
 	}
 	l.open.Add(1)
 	defer l.open.Add(-1)
-	l.j.addAt(begun, didBegin, number, 0, k.Task, deadline)
+	l.j.addAt(begun, didBegin, number, 0, k.Task, deadline, node)
 	var got uint64
 	var err error
 	if number%3 == 0 {
@@ -209,9 +209,20 @@ func outcomeOf(err error) (outcome, executed string) {
 	switch {
 	case !ok:
 		return outcomeOther, "unknown"
-	case errors.Is(err, errOnPurpose) && e.Code == "failed":
+	case e.Code == "failed" && ofHandler(err):
 		return outcomeHandler, e.Executed.String()
 	default:
 		return e.Code, e.Executed.String()
 	}
+}
+
+// ofHandler says whether err is one that our handlers return: their own, or
+// that of a call that they made.
+func ofHandler(err error) bool {
+	for _, own := range []error{errOnPurpose, atask.ErrWorkerLost, atask.ErrNoWorker, atask.ErrBusy, atask.ErrDraining, atask.ErrDisconnected, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
 }

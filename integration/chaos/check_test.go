@@ -94,23 +94,14 @@ func (c *record) allowed() bool {
 // late is by how much a call missed the time by which it must have ended. The
 // time in which its caller did not run does not count.
 func (h *history) late(c *record) time.Duration {
-	limit := c.deadline + int64(lateness)
-	from := c.deadline
-	if c.deadline == 0 {
-		from, limit = c.begun, c.begun+int64(patient)
-		if n := len(c.runs); n > 0 && c.runs[n-1].end != 0 {
-			limit += c.runs[n-1].end - c.runs[n-1].start
-		}
+	if c.deadline != 0 {
+		return h.net(c.deadline, max(c.deadline, c.ended), c.caller) - lateness
 	}
-	return time.Duration(c.ended - limit - h.stalled(c.caller, from, c.ended))
-}
-
-// stalled is how long a process did not run between two instants.
-func (h *history) stalled(process string, from, to int64) (sum int64) {
-	for _, s := range h.stalls[process] {
-		sum += max(0, min(s.to, to)-max(s.from, from))
+	limit := patient
+	if n := len(c.runs); n > 0 && c.runs[n-1].end != 0 {
+		limit += time.Duration(c.runs[n-1].end - c.runs[n-1].start)
 	}
-	return sum
+	return h.net(c.begun, c.ended, c.caller) - limit
 }
 
 func (h *history) killed(process string) bool {
@@ -185,10 +176,11 @@ func (h *history) checkLosses() (bad []string) {
 }
 
 // explained says whether a fault can have cost the call its worker by then. Of
-// one that never started nobody knows who had it.
+// an attempt that never started nobody knows who had it.
 func (h *history) explained(c *record, by int64) bool {
+	unknown := c.outcome != outcomeOK && (len(c.runs) == 0 || c.task != onceTask.Name())
 	return slices.ContainsFunc(h.faults, func(f fault) bool {
-		if len(c.runs) == 0 && c.outcome != outcomeOK {
+		if unknown {
 			return f.touches(f.target, c.begun, by)
 		}
 		return f.touches(c.caller, c.begun, by) || slices.ContainsFunc(c.runs, func(r run) bool {
@@ -197,15 +189,11 @@ func (h *history) explained(c *record, by int64) bool {
 	})
 }
 
-// checkFaults fails a run in which there was nothing to see: no fault of a
-// kind, nothing in flight when one began, or hardly a call at all.
-func (h *history) checkVacuity(t *testing.T, floor float64, kinds ...string) {
+// checkVacuity fails a run in which there was nothing to see: nothing in flight
+// when a fault began, or hardly a call that ended well. That the faults took
+// place is verified by those who do them.
+func (h *history) checkVacuity(t *testing.T, floor float64) {
 	t.Helper()
-	for _, kind := range kinds {
-		if !slices.ContainsFunc(h.faults, func(f fault) bool { return f.kind == kind }) {
-			t.Errorf("vacuous: no fault %q took place", kind)
-		}
-	}
 	for _, f := range h.faults {
 		if h.inFlight(f.from) == 0 {
 			t.Errorf("vacuous: nothing was in flight at the fault %v", &f)

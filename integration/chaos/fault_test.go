@@ -18,8 +18,11 @@ const (
 	faultDelay         = "delay" // a link that slows down
 )
 
-// everyone is the target of faults of the broker.
-const everyone = "broker"
+// everyone is the broker, whose faults everybody feels; theTest is this process.
+const (
+	everyone = "broker"
+	theTest  = "test"
+)
 
 // fault is one that took place, from its first moment to that at which the
 // victim was as before. One that is still on has no end.
@@ -49,13 +52,13 @@ func (r *rig) begun(kind, target string, at time.Time) (over func()) {
 	r.mu.Lock()
 	r.faults = append(r.faults, f)
 	r.mu.Unlock()
-	r.log.addAt(at, "fault", 0, 0, kind, target)
+	r.log.addAt(at, didFault, 0, 0, kind, target)
 	return func() {
 		now := time.Now()
 		r.mu.Lock()
 		f.to = r.log.stamp(now)
 		r.mu.Unlock()
-		r.log.addAt(now, "over", 0, 0, kind, target)
+		r.log.addAt(now, didMend, 0, 0, kind, target)
 	}
 }
 

@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,15 +57,26 @@ func (h *history) detect(f *fault) detection {
 		if len(c.runs) == 0 && c.outcome == lostOutcome {
 			noticed = c.ended // with the call in its mailbox, or on its way there
 		}
+		took := h.net(f.from, noticed, c.caller, everyone)
 		switch {
 		case noticed == 0:
 		case f.from-c.begun >= int64(acceptMargin):
-			d.accepted = append(d.accepted, time.Duration(noticed-f.from))
+			d.accepted = append(d.accepted, took)
 		default:
-			d.early = append(d.early, time.Duration(noticed-f.from))
+			d.early = append(d.early, took)
 		}
 	}
 	return d
+}
+
+// alone says whether nothing else was wrong around a fault that can have kept
+// the callers from noticing it: they blame themselves first.
+func (h *history) alone(f *fault) bool {
+	const around = int64(4 * time.Second)
+	return !slices.ContainsFunc(h.faults, func(g fault) bool {
+		return g != *f && (g.target == everyone || strings.HasPrefix(g.target, "caller") || g.target == f.target) &&
+			g.from < f.from+around && (g.to == 0 || g.to > f.from-around)
+	})
 }
 
 const lostOutcome = "worker_lost"

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ type history struct {
 	calls   map[uint64]*record
 	stalls  map[string][]span // by process
 	settled map[string]int64  // by caller: the calls that it gave up waiting for
+	gauges  map[string]int64  // by process: the most goroutines that it had
 }
 
 // span is a time between two instants.
@@ -25,6 +25,7 @@ type span struct{ from, to int64 }
 type record struct {
 	call     uint64
 	caller   string // the process; empty for a handler
+	node     int64  // which of the caller's
 	task     string
 	begun    int64
 	deadline int64 // 0 for none
@@ -52,14 +53,20 @@ func newHistory(faults []fault) *history {
 		calls:   make(map[uint64]*record),
 		stalls:  make(map[string][]span),
 		settled: make(map[string]int64),
+		gauges:  make(map[string]int64),
 	}
 }
 
 // add takes an entry of a process's journal.
 func (h *history) add(process string, e entry) {
 	switch e.What {
+	case didFault, didMend:
+		return
 	case didStall:
 		h.stalls[process] = append(h.stalls[process], span{e.number(0), e.At})
+		return
+	case didGauge:
+		h.gauges[process] = max(h.gauges[process], e.number(0))
 		return
 	case didSettle:
 		h.settled[process] = e.number(0)
@@ -72,7 +79,7 @@ func (h *history) add(process string, e entry) {
 	}
 	switch e.What {
 	case didBegin:
-		c.caller, c.begun, c.task, c.deadline = process, e.At, e.Rest[0], e.number(1)
+		c.caller, c.begun, c.task, c.deadline, c.node = process, e.At, e.Rest[0], e.number(1), e.number(2)
 	case didCancel:
 		c.canceled = e.At
 	case didOutcome:
@@ -92,6 +99,14 @@ func (h *history) add(process string, e entry) {
 	}
 }
 
+// order puts the runs of each call in the order of their start: the journals
+// were read one after the other.
+func (h *history) order() {
+	for _, c := range h.calls {
+		slices.SortFunc(c.runs, func(a, b run) int { return cmp.Compare(a.start, b.start) })
+	}
+}
+
 // made lists the calls of the callers, in the order of their beginning.
 func (h *history) made() []*record {
 	var all []*record
@@ -104,6 +119,32 @@ func (h *history) made() []*record {
 		return cmp.Or(cmp.Compare(a.begun, b.begun), cmp.Compare(a.call, b.call))
 	})
 	return all
+}
+
+// net is how long something took between two instants, without the time in
+// which one of the processes that had to do with it did not run: that is the
+// machine's doing, as it has other things to do than our tests.
+func (h *history) net(from, to int64, processes ...string) time.Duration {
+	var stalls []span
+	for _, p := range processes {
+		all := h.stalls[p]
+		first, _ := slices.BinarySearchFunc(all, from, func(s span, at int64) int { return cmp.Compare(s.to, at) })
+		for _, s := range all[first:] {
+			if s.from >= to {
+				break
+			}
+			stalls = append(stalls, span{max(s.from, from), min(s.to, to)})
+		}
+	}
+	slices.SortFunc(stalls, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	sum, at := to-from, from
+	for _, s := range stalls {
+		if s.to > at {
+			sum -= s.to - max(s.from, at)
+			at = s.to
+		}
+	}
+	return time.Duration(sum)
 }
 
 // inFlight counts the calls that were under way at an instant.
@@ -129,18 +170,20 @@ func (h *history) inHand(worker string, at int64) (n int) {
 }
 
 // running counts the handlers that run now, as far as the journals know.
-func (h *history) running() int { return h.inHandOfAll(math.MaxInt64) }
-
-func (h *history) inHandOfAll(at int64) (n int) {
+func (h *history) running() (n int) {
 	for _, c := range h.calls {
 		for _, r := range c.runs {
-			if r.start < at && (r.end == 0 || r.end > at) {
+			if r.end == 0 {
 				n++
 			}
 		}
 	}
 	return n
 }
+
+// root says whether a caller made the call, not a handler. A journal of the
+// caller may be behind that of the worker.
+func (c *record) root() bool { return c.call>>siblingShift == 0 }
 
 // outcomes counts the calls of the callers by how they ended.
 func (h *history) outcomes() map[string]int {

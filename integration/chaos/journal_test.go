@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,12 +18,14 @@ const (
 	didEnd       = "end"       // call attempt value
 	didFail      = "failed"    // call attempt
 	didCancelled = "cancelled" // call attempt
-	didBegin     = "begin"     // call attempt(0) task deadline
+	didBegin     = "begin"     // call 0 task deadline node: the number of the caller's node
 	didCancel    = "cancel"    // call: the caller cancelled it
 	didOutcome   = "outcome"   // call 0 outcome executed value
 	didSettle    = "settled"   // the caller has waited for all its calls, or given up on them
 	didStall     = "stall"     // this process did not run from then until now
-	didBack      = "back"      // the caller's probe of a reconnect came through
+	didFault     = "fault"     // this process hurt another: kind target
+	didMend      = "mend"      // and ended it
+	didGauge     = "gauge"     // goroutines of this process
 )
 
 // entry is a line of a journal.
@@ -69,16 +72,17 @@ func (j *journal) addAt(at time.Time, what string, call uint64, attempt int, res
 	}
 }
 
-// watchStalls records when this process did not run for a while: what it does
-// late then is the machine's doing. It returns what ends it.
-func (j *journal) watchStalls() (stop func()) {
-	const step, worth = 5 * time.Millisecond, 25 * time.Millisecond
+// watch records when this process did not run for a while: what it does late
+// then is the machine's doing. Now and then it records how many goroutines
+// there are. It returns what ends it.
+func (j *journal) watch() (stop func()) {
+	const step, worth, gauge = 4 * time.Millisecond, 8 * time.Millisecond, 200 * time.Millisecond
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		tick := time.NewTicker(step)
 		defer tick.Stop()
-		last := time.Now()
+		last, gauged := time.Now(), time.Now()
 		for {
 			select {
 			case <-done:
@@ -90,6 +94,10 @@ func (j *journal) watchStalls() (stop func()) {
 				j.addAt(now, didStall, 0, 0, j.stamp(last))
 			}
 			last = now
+			if now.Sub(gauged) > gauge {
+				j.addAt(now, didGauge, 0, 0, runtime.NumGoroutine())
+				gauged = now
+			}
 		}
 	})
 	return func() { close(done); watching.Wait() }

@@ -12,10 +12,11 @@ import (
 
 // rig is the processes of one run, their journals, and what was done to them.
 type rig struct {
-	t      *testing.T
-	dir    string
-	log    *journal // of the faults
-	broker *process
+	t       *testing.T
+	dir     string
+	log     *journal // of this process: what it does to the others
+	unwatch func()
+	broker  *process
 
 	mu      sync.Mutex // guards what follows
 	faults  []*fault
@@ -34,14 +35,15 @@ func newRig(t *testing.T, b brokerRole) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: dir, names: make(map[string]int)}
-	if r.log, err = openJournal(dir, "faults"); err != nil {
+	if r.log, err = openJournal(dir, theTest); err != nil {
 		t.Fatal(err)
 	}
+	r.unwatch = r.log.watch()
 	t.Cleanup(r.close)
 	if b.Listen == "" {
 		b.Listen = freeAddress(t)
 	}
-	if r.broker, err = launch(role{Name: "broker", Dir: dir, Broker: &b}); err != nil {
+	if r.broker, err = launch(role{Name: everyone, Dir: dir, Broker: &b}); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -87,6 +89,7 @@ func (r *rig) close() {
 			r.t.Error(err)
 		}
 	}
+	r.unwatch()
 	_ = r.log.file.Close() // each line was written by itself
 	if r.t.Failed() {
 		r.t.Logf("journals, logs and faults are kept in %s", r.dir)
@@ -165,6 +168,34 @@ func (r *rig) settle(callers ...*process) {
 	}
 }
 
+// end cancels what callers still wait for, by ending them: the calls are of no
+// more interest, and their workers are told.
+func (r *rig) end(callers ...*process) {
+	r.t.Helper()
+	for _, p := range callers {
+		r.kill(p)
+	}
+}
+
+// finish settles the callers, adds the run up and checks it: what holds for
+// every run, that something was in flight at every fault of a worker or the
+// broker, and that at least floor calls a second ended well.
+func (r *rig) finish(sum *tally, floor float64, callers ...*process) *history {
+	r.t.Helper()
+	var left []*process
+	for _, p := range callers {
+		if p.running() {
+			left = append(left, p)
+		}
+	}
+	r.settle(left...)
+	h := r.history()
+	sum.add(h)
+	h.check(r.t)
+	h.checkVacuity(r.t, floor)
+	return h
+}
+
 // history reads what the journals say so far.
 func (r *rig) history() *history {
 	r.t.Helper()
@@ -181,9 +212,6 @@ func (r *rig) history() *history {
 	}
 	for _, path := range paths {
 		name := filepath.Base(path[:len(path)-len(journalSuffix)])
-		if name == "faults" {
-			continue
-		}
 		entries, err := readJournal(path)
 		if err != nil {
 			r.t.Fatal(err)
@@ -192,6 +220,7 @@ func (r *rig) history() *history {
 			h.add(name, e)
 		}
 	}
+	h.order()
 	return h
 }
 

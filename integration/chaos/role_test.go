@@ -49,15 +49,14 @@ func play(spec string) error {
 		defer cancel()
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	}()
-	if r.Broker != nil {
-		return r.Broker.play(ctx)
-	}
 	j, err := openJournal(r.Dir, r.Name)
 	if err != nil {
 		return err
 	}
-	defer j.watchStalls()()
+	defer j.watch()()
 	switch {
+	case r.Broker != nil:
+		return r.Broker.play(ctx)
 	case r.Worker != nil:
 		return r.Worker.play(ctx, j)
 	case r.Caller != nil:
@@ -66,16 +65,23 @@ func play(spec string) error {
 	return fmt.Errorf("a role without a part: %s", spec)
 }
 
-// startNode starts a node on the server at url, which logs to standard error.
+// stderr returns a logger to standard error, the log of a process.
+func stderr() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// startNode starts a node on the server at url.
 func startNode(ctx context.Context, url string, cfg actor.Config) (*actor.Node, error) {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	conn, err := atnats.Connect(ctx, url, atnats.Logger(log))
 	if err != nil {
 		return nil, err
 	}
-	cfg.Logger = log
 	cfg.Errors = append(cfg.Errors, actor.SentinelError("on_purpose", errOnPurpose))
 	return actor.Start(ctx, conn, cfg)
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/atasks-io/atasks/actor"
@@ -18,7 +19,8 @@ type workerRole struct {
 	Slots    int
 	Mailbox  int
 	InHand   int
-	Spinners int // goroutines that do nothing but take the processor
+	Spinners int           // goroutines that do nothing but take the processor …
+	SpinFor  time.Duration // … for so long
 }
 
 // job is the input of every task: what the handler is to do.
@@ -55,11 +57,11 @@ const (
 )
 
 func (w *workerRole) play(ctx context.Context, j *journal) error {
-	node, err := startNode(ctx, w.URL, actor.Config{Slots: w.Slots, Mailbox: w.Mailbox, InHand: w.InHand})
+	node, err := startNode(ctx, w.URL, actor.Config{Slots: w.Slots, Mailbox: w.Mailbox, InHand: w.InHand, Logger: stderr()})
 	if err != nil {
 		return err
 	}
-	defer spin(w.Spinners)()
+	defer spin(w.Spinners, w.SpinFor)()
 	h := &handlers{j: j}
 	if err := node.Serve(h.tasks()...); err != nil {
 		return err
@@ -118,23 +120,19 @@ func work(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// spin keeps n goroutines busy until stop is called.
-func spin(n int) (stop func()) {
-	done := make(chan struct{})
+// spin keeps n goroutines busy for a while; wait returns when they have ended.
+func spin(n int, d time.Duration) (wait func()) {
+	if n > 0 {
+		_ = yield(os.Getpid()) // not to starve whatever else is tested meanwhile
+	}
+	var over atomic.Bool
+	time.AfterFunc(d, func() { over.Store(true) })
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
-			for x := uint64(1); ; x = x*6364136223846793005 + 1 {
-				if x%(1<<16) == 0 {
-					runtime.KeepAlive(x)
-				}
-				select {
-				case <-done:
-					return
-				default:
-				}
+			for !over.Load() {
 			}
 		})
 	}
-	return func() { close(done); all.Wait() }
+	return all.Wait
 }

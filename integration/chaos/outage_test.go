@@ -1,0 +1,147 @@
+package chaos
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// backAfter is the figure of F11.
+const backAfter = 5 * time.Second
+
+func TestBrokerRestarts(t *testing.T) {
+	t.Parallel()
+	outages(t, short, nil)
+}
+
+// outages is F11: the broker is stopped or killed and comes back, under load.
+// Nodes are back within 5 s; calls that were made meanwhile wait for it; what
+// was in flight ends, and nothing is sent twice.
+func outages(t *testing.T, s scale, sum *tally) {
+	r := newRig(t, brokerRole{})
+	for range 3 {
+		r.worker(workerRole{Slots: 50})
+	}
+	mix := []kind{
+		{Task: "once", Weight: 5, WorkMin: time.Millisecond, WorkMax: 60 * time.Millisecond},
+		{Task: "once", Weight: 1, WorkMin: 300 * time.Millisecond, WorkMax: time.Second},
+		{Task: "again", Weight: 1, WorkMin: time.Millisecond, WorkMax: 60 * time.Millisecond},
+		{Task: "once", Weight: 1, WorkMin: time.Millisecond, WorkMax: 60 * time.Millisecond, Levels: 2},
+	}
+	one := r.caller(callerRole{InFlight: 100, Rate: 200, Kinds: mix})
+	two := r.caller(callerRole{InFlight: 100, Rate: 200, Kinds: mix})
+	lastFor(500 * time.Millisecond)
+	for i := range s.outages {
+		signal := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}[i%2]
+		r.restart(signal, 300*time.Millisecond)
+		lastFor(backAfter)
+	}
+	h := r.finish(sum, 50, one, two)
+	var back figures
+	held := map[string]int{}
+	for _, f := range h.faults {
+		for _, name := range h.workers() {
+			back = append(back, h.firstStart(name, f.to))
+		}
+		for _, c := range []*process{one, two} {
+			back = append(back, h.firstResult(c.role.Name, 0, f.to))
+		}
+		for _, c := range h.made() {
+			if c.begun > f.from+int64(settling) && c.begun < f.to {
+				held[c.outcome]++
+			}
+		}
+	}
+	sum.note(t, "F11 nodes back: %v; calls made during an outage: %v; %s", back, held, h.summary())
+	if p := back.at(1); p > backAfter {
+		t.Errorf("F11: a node was back after %v, want at most %v", p, backAfter)
+	}
+	if held[outcomeOK] < 5*s.outages {
+		t.Errorf("vacuous: %d calls that were made during %d outages ended well", held[outcomeOK], s.outages)
+	}
+	for outcome, n := range held {
+		if outcome != outcomeOK {
+			t.Errorf("F11: %d calls made during an outage ended with %s, want them held until the broker is back", n, outcome)
+		}
+	}
+}
+
+// settling is how long a node may take to notice that its connection is gone.
+// What it sends until then may be lost.
+const settling = 100 * time.Millisecond
+
+// workers lists those that a handler ran on.
+func (h *history) workers() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, c := range h.calls {
+		for _, r := range c.runs {
+			if !seen[r.worker] {
+				seen[r.worker] = true
+				names = append(names, r.worker)
+			}
+		}
+	}
+	return names
+}
+
+// never is how long it took when it did not happen.
+const never = time.Duration(1<<63 - 1)
+
+// firstStart is how long after an instant a worker started a call of another
+// node.
+func (h *history) firstStart(worker string, after int64) time.Duration {
+	first := never
+	for _, c := range h.calls {
+		for _, r := range c.runs {
+			if d := time.Duration(r.start - after); c.root() && r.worker == worker && d > 0 {
+				first = min(first, d)
+			}
+		}
+	}
+	return first
+}
+
+// firstResult is how long after an instant a call of a node of a caller ended
+// well.
+func (h *history) firstResult(caller string, node int64, after int64) time.Duration {
+	first := never
+	for _, c := range h.calls {
+		if c.caller == caller && c.node == node && c.outcome == outcomeOK && c.ended > after {
+			first = min(first, time.Duration(c.ended-after))
+		}
+	}
+	return first
+}
+
+func TestManyClientsComeBack(t *testing.T) {
+	t.Parallel()
+	manyClients(t, short, nil)
+}
+
+// manyClients lets many nodes lose their broker at once. They must neither
+// overrun it nor wait long.
+func manyClients(t *testing.T, s scale, sum *tally) {
+	r := newRig(t, brokerRole{})
+	for range 2 {
+		r.worker(workerRole{Slots: 100})
+	}
+	c := r.caller(callerRole{
+		// Two loops each: one call that was in flight may be missed for some
+		// seconds, which is no matter of coming back.
+		Nodes: s.clients, InFlight: 2 * s.clients, Rate: float64(s.clients),
+		Kinds: []kind{{Task: "once", Weight: 1, WorkMin: time.Millisecond, WorkMax: 10 * time.Millisecond}},
+	})
+	lastFor(1500 * time.Millisecond)
+	r.restart(syscall.SIGKILL, 100*time.Millisecond)
+	lastFor(backAfter + time.Second)
+	h := r.finish(sum, float64(s.clients)/10, c)
+	var back figures
+	for node := range s.clients {
+		back = append(back, h.firstResult(c.role.Name, int64(node), h.faults[0].to))
+	}
+	sum.note(t, "F11 %d clients back at once: %v", s.clients, back)
+	if p := back.at(1); p > backAfter {
+		t.Errorf("F11: a client of %d was back after %v, want at most %v", s.clients, p, backAfter)
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// settled is how long after a worker froze its callers may still lose calls to
+// frozenSettled is how long after a worker froze its callers may still lose calls to
 // it.
 const frozenSettled = 5 * time.Second
 

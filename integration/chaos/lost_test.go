@@ -88,9 +88,9 @@ func killedEarly(t *testing.T, s scale, sum *tally) {
 	atMost(t, "F3 a worker killed early was noticed", all, s.rounds*calls/2, noticedEarly)
 }
 
-// silentWorker runs calls on two workers, hurts one of them by fault, and says
-// how long the callers took to notice.
-func silentWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(*rig, *link, *process)) {
+// hurtWorker runs calls on two workers, hurts one of them, and checks how long
+// the callers took to notice.
+func hurtWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(*rig, *link, *process)) {
 	t.Helper()
 	r := newRig(t, brokerRole{})
 	var l *link
@@ -120,17 +120,29 @@ func silentWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(
 
 func TestFrozenWorkerIsNoticed(t *testing.T) {
 	t.Parallel()
-	silentWorker(t, nil, "froze", false, func(r *rig, _ *link, w *process) { r.freeze(w, 4*time.Second) })
+	frozenWorker(t, nil)
+}
+
+func frozenWorker(t *testing.T, sum *tally) {
+	hurtWorker(t, sum, "froze", false, func(r *rig, _ *link, w *process) { r.freeze(w, 4*time.Second) })
 }
 
 func TestWorkerBehindACutLinkIsNoticed(t *testing.T) {
 	t.Parallel()
-	silentWorker(t, nil, "was cut off", true, func(r *rig, l *link, w *process) { r.cut(l, w, 4*time.Second) })
+	cutOffWorker(t, nil)
+}
+
+func cutOffWorker(t *testing.T, sum *tally) {
+	hurtWorker(t, sum, "was cut off", true, func(r *rig, l *link, w *process) { r.cut(l, w, 4*time.Second) })
 }
 
 func TestWorkerBehindASilentLinkIsNoticed(t *testing.T) {
 	t.Parallel()
-	silentWorker(t, nil, "fell silent", true, func(r *rig, l *link, w *process) { r.silence(l, w, 4*time.Second) })
+	silentWorker(t, nil)
+}
+
+func silentWorker(t *testing.T, sum *tally) {
+	hurtWorker(t, sum, "fell silent", true, func(r *rig, l *link, w *process) { r.silence(l, w, 4*time.Second) })
 }
 
 // Somebody who subscribes to everything hears every call, so the broker no

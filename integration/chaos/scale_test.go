@@ -23,16 +23,27 @@ type scale struct {
 	rounds   int           // of kills right after a call
 }
 
-var (
-	short = scale{
-		restarts: 8, clients: 200, overload: 5 * time.Second, spinning: 8 * time.Second,
-		frozen: 8 * time.Second, outages: 2, rounds: 6,
+var short = scale{
+	restarts: 8, clients: 200, overload: 5 * time.Second, spinning: 8 * time.Second,
+	frozen: 8 * time.Second, outages: 2, rounds: 6,
+}
+
+// scaleOf is the scale of a campaign: that of the promises where it lasts ten
+// minutes, in proportion where it is shorter or longer.
+func scaleOf(campaign time.Duration) scale {
+	part := campaign.Minutes() / 10
+	times := func(n int) int { return int(float64(n) * part) }
+	last := func(d time.Duration) time.Duration { return time.Duration(float64(d) * part) }
+	return scale{
+		restarts: max(short.restarts, times(100)),
+		clients:  min(1000, max(short.clients, times(1000))),
+		overload: max(short.overload, last(time.Minute)),
+		spinning: max(short.spinning, last(time.Minute)),
+		frozen:   min(time.Minute, max(short.frozen, last(20*time.Second))),
+		outages:  max(short.outages, times(6)),
+		rounds:   max(short.rounds, times(12)),
 	}
-	long = scale{
-		restarts: 100, clients: 1000, overload: time.Minute, spinning: time.Minute,
-		frozen: 20 * time.Second, outages: 10, rounds: 30,
-	}
-)
+}
 
 // tally adds up the runs of a campaign, for its table. A nil one adds nothing.
 type tally struct {

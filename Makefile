@@ -11,6 +11,8 @@ FUZZTIME ?= 30s
 BENCH ?= .
 BENCHFLAGS ?=
 COUNT ?= 1
+CHAOS ?= 10m
+SEED ?= 0
 
 .PHONY: help
 help: ## show this list
@@ -24,6 +26,10 @@ build: ## compile everything; the programs go to bin/
 test: ## vet and test everything, with the race detector
 	go vet ./...
 	go test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: chaos
+chaos: ## hurt processes, links and the broker for CHAOS (10m), check the promises and print the figures; SEED replays
+	go test -run '^TestChaos$$' -v -count 1 -timeout 0 ./integration/chaos -chaos $(CHAOS) -seed $(SEED)
 
 .PHONY: demo
 demo: ## count Go's own source on several workers, kill one, compare with find and wc

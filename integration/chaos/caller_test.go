@@ -160,6 +160,9 @@ func (l *load) call(node int, number uint64, k kind, r *rand.Rand) {
 	task := tasksByName[k.Task]
 	ctx, cancel := context.WithCancel(l.nodes[node].Context(context.Background()))
 	defer cancel()
+	l.open.Add(1)
+	defer l.open.Add(-1)
+	l.j.add(didBegin, number, 0, k.Task, node)
 	var opts []atask.CallOption
 	begun := time.Now()
 	var deadline int64
@@ -179,9 +182,6 @@ func (l *load) call(node int, number uint64, k kind, r *rand.Rand) {
 		})
 		defer stop.Stop()
 	}
-	l.open.Add(1)
-	defer l.open.Add(-1)
-	l.j.addAt(begun, didBegin, number, 0, k.Task, deadline, node)
 	var got uint64
 	var err error
 	if number%3 == 0 {
@@ -191,7 +191,7 @@ func (l *load) call(node int, number uint64, k kind, r *rand.Rand) {
 	}
 	ended := time.Now()
 	code, executed := outcomeOf(err)
-	l.j.addAt(ended, didOutcome, number, 0, code, executed, got)
+	l.j.addAt(ended, didOutcome, number, 0, code, executed, got, l.j.stamp(begun), deadline)
 }
 
 // Outcomes beside the codes of the runtime.

@@ -37,7 +37,7 @@ func cancelReaches(t *testing.T, sum *tally) {
 	for _, run := range h.calls {
 		root := h.calls[run.call&(1<<siblingShift-1)]
 		for _, one := range run.runs {
-			took[run.call>>levelShift] = append(took[run.call>>levelShift], h.net(max(root.canceled, one.start), one.end, c.role.Name, everyone, "worker-1", "worker-2", "worker-3"))
+			took[run.call>>levelShift] = append(took[run.call>>levelShift], h.took(max(root.canceled, one.start), one.end, c.role.Name, everyone, "worker-1", "worker-2", "worker-3"))
 		}
 	}
 	for level, f := range took {

@@ -91,17 +91,27 @@ func (c *record) allowed() bool {
 	}
 }
 
-// late is by how much a call missed the time by which it must have ended. The
-// time in which its caller did not run does not count.
+// late is by how much a call missed the time by which it must have ended.
 func (h *history) late(c *record) time.Duration {
 	if c.deadline != 0 {
-		return h.net(c.deadline, max(c.deadline, c.ended), c.caller) - lateness
+		return h.overdue(c).net - lateness
 	}
 	limit := patient
 	if n := len(c.runs); n > 0 && c.runs[n-1].end != 0 {
 		limit += time.Duration(c.runs[n-1].end - c.runs[n-1].start)
 	}
-	return h.net(c.begun, c.ended, c.caller) - limit
+	return h.took(c.handed, c.ended, c.caller).net - limit
+}
+
+// overdue is how long after its deadline a call ended. The time in which its
+// caller did not run does not count, nor that between the moment from which the
+// deadline is reckoned and the one at which the runtime saw the call.
+func (h *history) overdue(c *record) figure {
+	deadline := c.deadline + h.afterStall(c.caller, c.handed) - c.handed
+	return figure{
+		took: time.Duration(max(0, c.ended-c.deadline)),
+		net:  h.net(deadline, max(deadline, c.ended), c.caller),
+	}
 }
 
 func (h *history) killed(process string) bool {

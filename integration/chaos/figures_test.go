@@ -7,21 +7,47 @@ import (
 	"time"
 )
 
-// figures are durations that were measured.
-type figures []time.Duration
+// figure is how long something took, and how much of that there is left without
+// the time in which the machine did not run those that had to do with it. On a
+// machine that is idle but for the test the two are the same.
+type figure struct{ took, net time.Duration }
 
-// at returns a quantile; 0 when nothing was measured.
-func (f figures) at(q float64) time.Duration {
-	if len(f) == 0 {
-		return 0
+// took measures what happened between two instants, to which the processes had
+// to contribute one after the other.
+func (h *history) took(from, to int64, processes ...string) figure {
+	return figure{time.Duration(to - from), h.net(from, to, processes...)}
+}
+
+// figures are what was measured.
+type figures []figure
+
+// at returns quantiles; 0 when nothing was measured.
+func (f figures) at(q float64) figure {
+	quantile := func(of func(figure) time.Duration) time.Duration {
+		if len(f) == 0 {
+			return 0
+		}
+		all := make([]time.Duration, len(f))
+		for i, one := range f {
+			all[i] = of(one)
+		}
+		slices.Sort(all)
+		return all[min(len(all)-1, int(q*float64(len(all))))]
 	}
-	sorted := slices.Sorted(slices.Values(f))
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+	return figure{
+		quantile(func(f figure) time.Duration { return f.took }),
+		quantile(func(f figure) time.Duration { return f.net }),
+	}
 }
 
 func (f figures) String() string {
 	round := func(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
-	return fmt.Sprintf("n %d, p50 %v, p99 %v, max %v", len(f), round(f.at(.5)), round(f.at(.99)), round(f.at(1)))
+	p50, p99, worst := f.at(.5), f.at(.99), f.at(1)
+	s := fmt.Sprintf("n %d, p50 %v, p99 %v, max %v", len(f), round(p50.took), round(p99.took), round(worst.took))
+	if p99.took-p99.net > p99.took/20 {
+		s += fmt.Sprintf("; without what the machine took p99 %v, max %v", round(p99.net), round(worst.net))
+	}
+	return s
 }
 
 // detection is how long the callers took to notice what happened to a worker:
@@ -57,7 +83,7 @@ func (h *history) detect(f *fault) detection {
 		if len(c.runs) == 0 && c.outcome == lostOutcome {
 			noticed = c.ended // with the call in its mailbox, or on its way there
 		}
-		took := h.net(f.from, noticed, c.caller, everyone)
+		took := h.took(f.from, noticed, c.caller, everyone)
 		switch {
 		case noticed == 0:
 		case f.from-c.begun >= int64(acceptMargin):

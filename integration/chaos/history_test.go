@@ -28,6 +28,7 @@ type record struct {
 	node     int64  // which of the caller's
 	task     string
 	begun    int64
+	handed   int64 // when the runtime got it
 	deadline int64 // 0 for none
 	canceled int64 // when its caller cancelled it; 0 for never
 	ended    int64 // 0 for not yet
@@ -79,12 +80,13 @@ func (h *history) add(process string, e entry) {
 	}
 	switch e.What {
 	case didBegin:
-		c.caller, c.begun, c.task, c.deadline, c.node = process, e.At, e.Rest[0], e.number(1), e.number(2)
+		c.caller, c.begun, c.task, c.node = process, e.At, e.Rest[0], e.number(1)
 	case didCancel:
 		c.canceled = e.At
 	case didOutcome:
 		c.ended, c.outcome, c.executed = e.At, e.Rest[0], e.Rest[1]
 		_, _ = fmt.Sscan(e.Rest[2], &c.value) // written as a number
+		c.handed, c.deadline = e.number(3), e.number(4)
 		c.ends++
 	case didStart:
 		c.task = e.Rest[0]
@@ -129,11 +131,13 @@ func (h *history) net(from, to int64, processes ...string) time.Duration {
 	for _, p := range processes {
 		all := h.stalls[p]
 		first, _ := slices.BinarySearchFunc(all, from, func(s span, at int64) int { return cmp.Compare(s.to, at) })
-		for _, s := range all[first:] {
-			if s.from >= to {
+		for _, s := range all[first:] { // in the order of their ends
+			if s.from < to {
+				stalls = append(stalls, span{max(s.from, from), min(s.to, to)})
+			}
+			if s.to > to+int64(longestStall) {
 				break
 			}
-			stalls = append(stalls, span{max(s.from, from), min(s.to, to)})
 		}
 	}
 	slices.SortFunc(stalls, func(a, b span) int { return cmp.Compare(a.from, b.from) })
@@ -145,6 +149,27 @@ func (h *history) net(from, to int64, processes ...string) time.Duration {
 		}
 	}
 	return time.Duration(sum)
+}
+
+// longestStall is how long a stall may be that begins before something ended,
+// to be found.
+const longestStall = 5 * time.Second
+
+// afterStall is the end of the last stall that an instant of a process lies in,
+// or the instant itself.
+func (h *history) afterStall(process string, at int64) int64 {
+	all := h.stalls[process]
+	after := at
+	first, _ := slices.BinarySearchFunc(all, at, func(s span, at int64) int { return cmp.Compare(s.to, at) })
+	for _, s := range all[first:] {
+		if s.from <= at {
+			after = s.to
+		}
+		if s.to > at+int64(longestStall) {
+			break
+		}
+	}
+	return after
 }
 
 // inFlight counts the calls that were under way at an instant.

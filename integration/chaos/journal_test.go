@@ -18,9 +18,9 @@ const (
 	didEnd       = "end"       // call attempt value
 	didFail      = "failed"    // call attempt
 	didCancelled = "cancelled" // call attempt
-	didBegin     = "begin"     // call 0 task deadline node: the number of the caller's node
+	didBegin     = "begin"     // call 0 task node: the number of the caller's node
 	didCancel    = "cancel"    // call: the caller cancelled it
-	didOutcome   = "outcome"   // call 0 outcome executed value
+	didOutcome   = "outcome"   // call 0 outcome executed value begun deadline
 	didSettle    = "settled"   // the caller has waited for all its calls, or given up on them
 	didStall     = "stall"     // this process did not run from then until now
 	didFault     = "fault"     // this process hurt another: kind target
@@ -72,14 +72,16 @@ func (j *journal) addAt(at time.Time, what string, call uint64, attempt int, res
 	}
 }
 
-// watch records when this process did not run for a while: what it does late
-// then is the machine's doing. Now and then it records how many goroutines
-// there are. It returns what ends it.
+// watch records when this process, or a thread of it, could not run for a while:
+// what it does late then is the machine's doing. Now and then it records how
+// many goroutines there are. It returns what ends it.
 func (j *journal) watch() (stop func()) {
-	const step, worth, gauge = 4 * time.Millisecond, 8 * time.Millisecond, 200 * time.Millisecond
+	const step, worth, gauge = 5 * time.Millisecond, 5 * time.Millisecond, 200 * time.Millisecond
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
+		waiting := newThreads()
+		defer waiting.close()
 		tick := time.NewTicker(step)
 		defer tick.Stop()
 		last, gauged := time.Now(), time.Now()
@@ -89,9 +91,15 @@ func (j *journal) watch() (stop func()) {
 				return
 			case <-tick.C:
 			}
+			runtime.Gosched() // behind whoever wants to run: a ticker goes before them
 			now := time.Now()
-			if now.Sub(last) > worth {
+			if now.Sub(last) > step+worth {
 				j.addAt(now, didStall, 0, 0, j.stamp(last))
+			}
+			for _, d := range waiting.waits(now) {
+				if d > worth {
+					j.addAt(now, didStall, 0, 0, j.stamp(now.Add(-d)))
+				}
 			}
 			last = now
 			if now.Sub(gauged) > gauge {

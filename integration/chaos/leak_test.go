@@ -6,6 +6,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,25 +26,32 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	}
 	task := atask.Define("task", func(ctx context.Context, d time.Duration) (int, error) { return 1, work(ctx, d) })
 	for range 3 {
-		worker := startHere(t, srv.URL(), actor.Config{Slots: 4}, task)
+		worker := startHere(t, srv.URL(), actor.Config{Slots: 64}, task) // some runners will be idle
 		caller := startHere(t, l.url(), actor.Config{})
 		ctx, cancel := context.WithCancel(caller.Context(t.Context()))
-		var calls sync.WaitGroup
-		for i := range 60 {
-			calls.Go(func() {
-				switch i % 4 {
-				case 0:
-					_, _ = task.Await(ctx, 5*time.Millisecond)
-				case 1:
-					_, _ = task.Await(ctx, time.Minute, atask.CallTimeout(50*time.Millisecond))
-				case 2:
-					f := task.Start(ctx, time.Minute)
-					f.Cancel()
-					_, _ = f.Await(ctx)
-				default:
-					_, _ = task.Await(ctx, time.Minute) // until the node is closed
-				}
+		var over, open sync.WaitGroup
+		var running atomic.Int32
+		held := atask.Define("held", func(ctx context.Context, n int) (int, error) {
+			running.Add(1)
+			return n, work(ctx, time.Minute)
+		})
+		if err := worker.Serve(held); err != nil {
+			t.Fatal(err)
+		}
+		const each = 15
+		for range each {
+			over.Go(func() { _, _ = task.Await(ctx, 5*time.Millisecond) })
+			over.Go(func() { _, _ = task.Await(ctx, time.Minute, atask.CallTimeout(50*time.Millisecond)) })
+			over.Go(func() {
+				f := task.Start(ctx, time.Minute)
+				f.Cancel()
+				_, _ = f.Await(ctx)
 			})
+			open.Go(func() { _, _ = held.Await(ctx, 1) }) // until the node is closed
+		}
+		over.Wait()
+		if !eventually(10*time.Second, func() bool { return running.Load() == each }) {
+			t.Errorf("%d handlers run, want %d", running.Load(), each)
 		}
 		if !eventually(10*time.Second, func() bool { return l.cut(false) > 0 }) {
 			t.Error("the link had no connection to cut")
@@ -51,7 +59,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 		_ = worker.Close() // both complain of the calls that they cut short
 		cancel()
 		_ = caller.Close()
-		calls.Wait()
+		open.Wait()
 	}
 	if err := l.close(); err != nil {
 		t.Error(err)

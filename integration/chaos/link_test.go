@@ -200,6 +200,13 @@ func (l *link) cut(refuse bool) int {
 	return len(pairs)
 }
 
+// connections is how many there are.
+func (l *link) connections() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.pairs)
+}
+
 // mend lets connections be made again.
 func (l *link) mend() { l.set(func() { l.refuses = false }) }
 

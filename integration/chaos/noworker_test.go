@@ -27,9 +27,9 @@ func noWorker(t *testing.T, sum *tally) {
 	report(t, "F2", h.checkResults())
 	var took figures
 	for _, call := range h.made() {
-		d := h.net(call.begun, call.ended, call.caller, everyone)
-		if time.Duration(call.ended-call.begun) < grace {
-			t.Errorf("a call ended with no_worker after %v, want the grace of %v first", d, grace)
+		d := h.took(call.begun, call.ended, call.caller, everyone)
+		if d.took < grace {
+			t.Errorf("a call ended with no_worker after %v, want the grace of %v first", d.took, grace)
 		}
 		took = append(took, d)
 	}

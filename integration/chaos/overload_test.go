@@ -47,7 +47,7 @@ func overload(t *testing.T, s scale, sum *tally) {
 	var offered int
 	var refused, after figures
 	for _, a := range asked {
-		refused = append(refused, h.net(a.from, a.to, theTest, everyone, workers[0].role.Name, workers[1].role.Name))
+		refused = append(refused, h.took(a.from, a.to, theTest, everyone, workers[0].role.Name, workers[1].role.Name))
 	}
 	for _, c := range h.made() {
 		if c.caller == crowd.role.Name {
@@ -56,7 +56,7 @@ func overload(t *testing.T, s scale, sum *tally) {
 			if c.outcome != outcomeOK {
 				t.Errorf("F6: call %d, %v after the overload, ended with %s", c.call, time.Duration(c.begun-over), c.outcome)
 			}
-			after = append(after, h.net(c.begun, c.ended, c.caller, everyone, workers[0].role.Name, workers[1].role.Name))
+			after = append(after, h.took(c.begun, c.ended, c.caller, everyone, workers[0].role.Name, workers[1].role.Name))
 		}
 	}
 	load := float64(offered) / time.Duration(over-began).Seconds() / capacity

@@ -51,6 +51,7 @@ type tally struct {
 	outcomes  map[string]int
 	faults    map[string]int
 	detection map[string]*detection
+	overdue   figures // calls that their deadline ended
 	figures   []string
 }
 
@@ -67,6 +68,11 @@ func (s *tally) add(h *history) {
 	defer s.mu.Unlock()
 	for outcome, n := range h.outcomes() {
 		s.outcomes[outcome] += n
+	}
+	for _, c := range h.made() {
+		if c.outcome == "deadline" {
+			s.overdue = append(s.overdue, h.overdue(c))
+		}
 	}
 	for i := range h.faults {
 		f := &h.faults[i]
@@ -118,10 +124,13 @@ func (s *tally) String() string {
 	for _, name := range byCount(s.faults) {
 		row(name, "%d", s.faults[name])
 	}
+	fmt.Fprintf(&b, "ended after their deadline: %v\n", s.overdue)
 	fmt.Fprintln(&b, "noticed after, where nothing else was wrong:")
 	for _, name := range slices.Sorted(maps.Keys(s.detection)) {
-		row(name+", accepted", "%v", s.detection[name].accepted)
-		row(name+", just sent", "%v", s.detection[name].early)
+		if d := s.detection[name]; len(d.accepted)+len(d.early) > 0 {
+			row(name+", accepted", "%v", d.accepted)
+			row(name+", just sent", "%v", d.early)
+		}
 	}
 	for _, line := range s.figures {
 		fmt.Fprintln(&b, line)

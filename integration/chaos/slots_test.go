@@ -1,8 +1,12 @@
 package chaos
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"github.com/atasks-io/atasks/actor"
+	"github.com/atasks-io/atasks/atask"
 )
 
 func TestOneSlotEveryWay(t *testing.T) {
@@ -49,4 +53,36 @@ func oneSlot(t *testing.T, sum *tally) {
 		runs += len(c.runs)
 	}
 	sum.note(t, "F9 one slot per worker: %d calls of %d handlers in %v", len(h.calls), runs, took.Round(time.Millisecond))
+}
+
+// A handler that awaits leaves its slot, the only one, to others: they run
+// while the call that it awaits does.
+func TestParkedHandlerHoldsNoSlot(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	far := atask.Define("far", func(ctx context.Context, n int) (int, error) {
+		select {
+		case <-release:
+			return n, nil
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	})
+	parked := atask.Define("parked", func(ctx context.Context, n int) (int, error) { return far.Await(ctx, n) })
+	quick := atask.Define("quick", func(_ context.Context, n int) (int, error) { return n, nil })
+	srv := startServer(t)
+	startHere(t, srv.URL(), actor.Config{Slots: 1}, parked, quick)
+	startHere(t, srv.URL(), actor.Config{Slots: 1}, far)
+	ctx, cancel := context.WithTimeout(startHere(t, srv.URL(), actor.Config{}).Context(t.Context()), 20*time.Second)
+	defer cancel()
+	waiting := parked.Start(ctx, 1)
+	for i := range 20 {
+		if got, err := quick.Await(ctx, i, atask.CallTimeout(5*time.Second)); err != nil || got != i {
+			t.Fatalf("F9: quick(%d) = %d, %v, want %d, nil: the handler that awaits keeps its slot", i, got, err, i)
+		}
+	}
+	close(release)
+	if got, err := waiting.Await(ctx); err != nil || got != 1 {
+		t.Errorf("parked(1) = %d, %v, want 1, nil", got, err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // tie ends a child with this process, however that ends: a frozen child would
@@ -21,6 +22,67 @@ func yield(pid int) error { return syscall.Setpriority(syscall.PRIO_PROCESS, pid
 
 func freezeProcess(pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) }
 func thawProcess(pid int) error   { return syscall.Kill(pid, syscall.SIGCONT) }
+
+// threads reads how long the threads of this process had to wait for a
+// processor. One of them may stand still, with whatever it was just doing, while
+// another runs.
+type threads struct {
+	listed time.Time
+	files  map[string]*os.File
+	waited map[string]int64
+}
+
+func newThreads() *threads {
+	return &threads{files: make(map[string]*os.File), waited: make(map[string]int64)}
+}
+
+// waits returns how long each thread that got a processor since the last time
+// had to wait for it.
+func (t *threads) waits(now time.Time) (all []time.Duration) {
+	if now.Sub(t.listed) > 50*time.Millisecond {
+		t.listed = now
+		t.list()
+	}
+	for id, f := range t.files {
+		var buf [64]byte
+		n, _ := f.ReadAt(buf[:], 0) // at the end of the file, or of the thread
+		fields := bytes.Fields(buf[:n])
+		if len(fields) < 2 {
+			f.Close()
+			delete(t.files, id)
+			continue
+		}
+		waited, err := strconv.ParseInt(string(fields[1]), 10, 64)
+		if err != nil {
+			continue
+		}
+		if before, known := t.waited[id]; known && waited > before {
+			all = append(all, time.Duration(waited-before))
+		}
+		t.waited[id] = waited
+	}
+	return all
+}
+
+func (t *threads) list() {
+	ids, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return
+	}
+	for _, id := range ids {
+		if t.files[id.Name()] == nil {
+			if f, err := os.Open("/proc/self/task/" + id.Name() + "/schedstat"); err == nil {
+				t.files[id.Name()] = f
+			}
+		}
+	}
+}
+
+func (t *threads) close() {
+	for _, f := range t.files {
+		f.Close()
+	}
+}
 
 // isFrozen says whether a process is stopped by a signal.
 func isFrozen(pid int) (bool, error) {

@@ -5,6 +5,7 @@ package chaos
 import (
 	"errors"
 	"os/exec"
+	"time"
 )
 
 // The faults need signals and /proc as Linux has them.
@@ -16,3 +17,10 @@ func freezeProcess(int) error          { return errOnlyLinux }
 func thawProcess(int) error            { return errOnlyLinux }
 func isFrozen(int) (bool, error)       { return false, errOnlyLinux }
 func memory(int) (int64, int64, error) { return 0, 0, errOnlyLinux }
+
+// threads knows of no waits here, so nothing is excused by them.
+type threads struct{}
+
+func newThreads() *threads                         { return nil }
+func (t *threads) waits(time.Time) []time.Duration { return nil }
+func (t *threads) close()                          {}

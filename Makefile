@@ -31,6 +31,10 @@ test: ## vet and test everything, with the race detector
 chaos: ## hurt processes, links and the broker for CHAOS (10m), check the promises and print the figures; SEED replays
 	go test -run '^TestChaos$$' -v -count 1 -timeout 0 ./integration/chaos -chaos $(CHAOS) -seed $(SEED)
 
+.PHONY: mutants
+mutants: ## break the promises one after the other, each of which a test has to notice
+	go run ./integration/chaos/mutants
+
 .PHONY: demo
 demo: ## count Go's own source on several workers, kill one, compare with find and wc
 	go run ./examples/codestats -check -kill

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
 )
 
@@ -154,6 +155,9 @@ func (w *worker) askedBy(node string, calls string, now instant) {
 
 // cancelled ends the calls that nobody awaits any more.
 func (w *worker) cancelled(body []byte) {
+	if mutant.NoCancel {
+		return
+	}
 	c := wire.ParseCancel(body)
 	var found []*execution
 	w.mu.Lock()

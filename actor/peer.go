@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
 	"github.com/atasks-io/atasks/transport"
 )
@@ -115,6 +116,9 @@ func (p *peer) ring(now instant) {
 	t.wheel.set(&p.alarm, at, now)
 	names := p.namesLocked(now)
 	t.mu.Unlock()
+	if mutant.NoPing {
+		return
+	}
 	t.n.outbox.put(wire.NodeSubject(t.n.cfg.Namespace, p.node, wire.VerbPing), p.reply, names)
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
 	"github.com/atasks-io/atasks/transport"
 )
@@ -90,6 +91,9 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 		wire.CodeDeadline, wire.CodeCancelled, wire.CodePanicked, codeDenied, codeClosed, codeBadName:
 		return 0, false
 	case wire.CodeNoWorker:
+		if mutant.NoGrace {
+			return 0, false
+		}
 		return t.pauseLocked(c, now, f.Code)
 	case wire.CodeDraining:
 		tr := c.troubleLocked()
@@ -99,7 +103,7 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 			return time.Nanosecond, true
 		}
 	case wire.CodeWorkerLost:
-		if int(c.attempt) >= c.target.maxAttempts() {
+		if int(c.attempt) >= c.target.maxAttempts() && !(mutant.SendTwice && c.attempt == 1) {
 			return 0, false
 		}
 		c.attempt++
@@ -166,6 +170,9 @@ func (t *calls) pauseLocked(c *call, now instant, code string) (time.Duration, b
 func (t *calls) errorOf(c *call, f *wire.Failure, node string) *Error {
 	e := c.failure(f.Code, c.ran(f.Executed), f.Message)
 	e.Node, e.permanent = node, f.Permanent
+	if mutant.Untrue && f.Code == wire.CodeWorkerLost {
+		e.Executed = ExecutedNo
+	}
 	if f.Code == wire.CodeWorkerLost && c.target.maxAttempts() == 1 && !c.target.untyped {
 		e.Message += "; declare it Idempotent if it may run again"
 	}
@@ -192,7 +199,7 @@ func (t *calls) publishFailed(c *call, sends int32, err error) {
 		return
 	}
 	until := c.troublesLocked().until
-	if errors.Is(err, transport.ErrDisconnected) && c.state == callSent && (until == 0 || now < until) {
+	if errors.Is(err, transport.ErrDisconnected) && !mutant.NoHold && c.state == callSent && (until == 0 || now < until) {
 		c.troubleLocked().words = err.Error()
 		t.holdLocked(c, now, cutPause)
 		t.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
 )
 
@@ -91,7 +92,7 @@ func (w *worker) run(ex *execution) (failure string) {
 	}
 	returned := false
 	defer func() {
-		if returned {
+		if returned || mutant.NoRecover {
 			return
 		}
 		failure = "panicked"

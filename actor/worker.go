@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
 )
 
@@ -181,6 +182,9 @@ func (w *worker) waitingLocked() int {
 // overfullLocked says whether more waits than may. A single call may, however
 // large.
 func (w *worker) overfullLocked() bool {
+	if mutant.NoBound {
+		return false
+	}
 	n := w.waitingLocked() - w.near.waiting.count // which has a bound of its own
 	return n > w.n.cfg.Mailbox || n > 1 && w.box.bytes+w.aside > w.n.cfg.MailboxBytes
 }
@@ -248,7 +252,7 @@ func (w *worker) pickLocked(now instant) *execution {
 		var ex *execution
 		if w.slots.free() {
 			ex = w.box.pick(w.fairLocked())
-		} else {
+		} else if !mutant.HoldSlot {
 			ex = w.box.pickDeeper(w.slots.deepest())
 		}
 		if ex == nil || !ex.service.full() {
@@ -287,6 +291,9 @@ func (w *worker) giveBackLocked(s *service, depth int) {
 // parkLocked takes the slot of an execution whose handler begins to await. It
 // says whether there was one; then fill must follow.
 func (w *worker) parkLocked(ex *execution) (freed bool) {
+	if mutant.HoldSlot {
+		return false
+	}
 	if ex.holds {
 		ex.holds, freed = false, true
 		w.giveBackLocked(ex.service, ex.depth)
@@ -375,6 +382,9 @@ func (ex *execution) ring(now instant) {
 
 // sendAccepted tells the caller who has the call.
 func (w *worker) sendAccepted(ex *execution) {
+	if mutant.NoAccept {
+		return
+	}
 	subject, call := ex.frame(wire.SuffixAccepted)
 	if err := w.n.publish(subject, call, nil, []byte(w.n.id)); err != nil {
 		w.n.log.Debug("accepted not sent", "task", ex.service.name, "call", ex.id(), "err", err)
@@ -442,6 +452,9 @@ func (w *worker) close() {
 	w.closed = true
 	list := w.listLocked()
 	idle := w.idle
+	if mutant.Leak {
+		idle = nil
+	}
 	w.idle = nil
 	w.mu.Unlock()
 	for _, ex := range list {

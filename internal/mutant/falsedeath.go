@@ -1,0 +1,5 @@
+//go:build mut_falsedeath
+
+package mutant
+
+const broken = "falsedeath"

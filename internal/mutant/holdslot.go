@@ -1,0 +1,5 @@
+//go:build mut_holdslot
+
+package mutant
+
+const broken = "holdslot"

@@ -1,0 +1,5 @@
+//go:build mut_leak
+
+package mutant
+
+const broken = "leak"

@@ -1,0 +1,5 @@
+//go:build mut_noaccept
+
+package mutant
+
+const broken = "noaccept"

@@ -1,0 +1,5 @@
+//go:build mut_noask
+
+package mutant
+
+const broken = "noask"

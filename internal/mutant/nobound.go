@@ -1,0 +1,5 @@
+//go:build mut_nobound
+
+package mutant
+
+const broken = "nobound"

@@ -1,0 +1,5 @@
+//go:build mut_nocancel
+
+package mutant
+
+const broken = "nocancel"

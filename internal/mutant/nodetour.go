@@ -1,0 +1,5 @@
+//go:build mut_nodetour
+
+package mutant
+
+const broken = "nodetour"

@@ -1,0 +1,5 @@
+//go:build mut_nodrain
+
+package mutant
+
+const broken = "nodrain"

@@ -1,0 +1,5 @@
+//go:build mut_nograce
+
+package mutant
+
+const broken = "nograce"

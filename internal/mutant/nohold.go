@@ -1,0 +1,5 @@
+//go:build mut_nohold
+
+package mutant
+
+const broken = "nohold"

@@ -1,0 +1,5 @@
+//go:build mut_noping
+
+package mutant
+
+const broken = "noping"

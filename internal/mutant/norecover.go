@@ -1,0 +1,5 @@
+//go:build mut_norecover
+
+package mutant
+
+const broken = "norecover"

@@ -1,0 +1,5 @@
+//go:build mut_nosweep
+
+package mutant
+
+const broken = "nosweep"

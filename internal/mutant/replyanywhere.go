@@ -1,0 +1,5 @@
+//go:build mut_replyanywhere
+
+package mutant
+
+const broken = "replyanywhere"

@@ -1,0 +1,5 @@
+//go:build mut_sendtwice
+
+package mutant
+
+const broken = "sendtwice"

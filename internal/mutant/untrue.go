@@ -1,0 +1,5 @@
+//go:build mut_untrue
+
+package mutant
+
+const broken = "untrue"

@@ -16,6 +16,10 @@
 // see what they are for is proven by mutants: "make mutants" breaks one promise
 // at a time and expects a test to fail.
 //
-// The processes carry no race detector, whose cost would drown the figures; the
-// tests that stay within one process do.
+// The processes carry no race detector, whose cost would drown the figures; those
+// of mixed runs, and the tests that stay within one process, do.
+//
+// A figure is a promise of the runtime, not of the machine. Each process records
+// when it, or a thread of it, had to wait for a processor, and what is held
+// against a promise is what is left without that. Both are printed.
 package chaos

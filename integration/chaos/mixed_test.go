@@ -52,6 +52,7 @@ func mixed(t *testing.T, seed uint64, d time.Duration, sum *tally) {
 		broker.PingInterval = natsPings
 	}
 	n := &nemesis{rig: newRig(t, broker), draw: draw}
+	n.raced = true // what faults do to the runtime's own order is worth the cost
 	for range 2 + draw.IntN(3) {
 		n.workers = append(n.workers, n.newWorker())
 	}
@@ -70,6 +71,9 @@ func mixed(t *testing.T, seed uint64, d time.Duration, sum *tally) {
 	}
 	h := n.finish(sum, mixedFloor, callers...)
 	t.Logf("%d faults; %s", len(h.faults), h.summary())
+	for _, f := range h.faults {
+		t.Logf("%8.3f s %-12s %-10s for %v", time.Duration(f.from-h.faults[0].from).Seconds(), f.kind, f.target, time.Duration(f.to-f.from))
+	}
 }
 
 func (n *nemesis) between(least, most time.Duration) time.Duration {

@@ -31,6 +31,9 @@ type process struct {
 // launch starts a process and returns when it is ready.
 func launch(r role) (*process, error) {
 	path, err := plain.get()
+	if r.Raced {
+		path, err = os.Executable()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +47,7 @@ func launch(r role) (*process, error) {
 	}
 	defer log.Close() // the child has its own
 	p := &process{role: r, cmd: exec.Command(path), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), roleVar+"="+string(spec), "GOTRACEBACK=all")
+	p.cmd.Env = append(os.Environ(), roleVar+"="+string(spec), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = log
 	tie(p.cmd)
 	if p.in, err = p.cmd.StdinPipe(); err != nil {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 type rig struct {
 	t       *testing.T
 	dir     string
+	raced   bool     // the processes carry the race detector, if the test does
 	log     *journal // of this process: what it does to the others
 	unwatch func()
 	broker  *process
@@ -90,6 +92,7 @@ func (r *rig) close() {
 		}
 	}
 	r.unwatch()
+	r.findRaces()
 	_ = r.log.file.Close() // each line was written by itself
 	if r.t.Failed() {
 		r.t.Logf("journals, logs and faults are kept in %s", r.dir)
@@ -97,6 +100,23 @@ func (r *rig) close() {
 	}
 	if err := os.RemoveAll(r.dir); err != nil {
 		r.t.Error(err)
+	}
+}
+
+// findRaces reports what the race detector has found in the processes.
+func (r *rig) findRaces() {
+	logs, err := filepath.Glob(filepath.Join(r.dir, "*.log"))
+	if err != nil {
+		r.t.Error(err)
+	}
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			r.t.Error(err)
+		}
+		if _, race, found := bytes.Cut(text, []byte("WARNING: DATA RACE")); found {
+			r.t.Errorf("a data race in %s:%s", filepath.Base(path), race[:min(len(race), 4<<10)])
+		}
 	}
 }
 
@@ -110,6 +130,7 @@ func (r *rig) name(kind string) (string, uint64) {
 
 func (r *rig) start(ro role) *process {
 	r.t.Helper()
+	ro.Raced = r.raced
 	p, err := launch(ro)
 	if err != nil {
 		r.t.Fatal(err)

@@ -29,6 +29,7 @@ const lifetime = 3 * time.Hour
 type role struct {
 	Name   string // of its files
 	Dir    string // where they are
+	Raced  bool   // with the race detector, if the test has it
 	Broker *brokerRole
 	Worker *workerRole
 	Caller *callerRole

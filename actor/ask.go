@@ -28,8 +28,10 @@ func (t *calls) unheardLocked(c *call, now instant) {
 		t.mu.Unlock()
 	default:
 		// A detour around another worker avoids this one, too: only nodes that
-		// answer are on it.
-		if len(t.detours) == 0 || t.detours[""] != nil {
+		// answer are on it. What was sent before a cut was lost with it, most
+		// likely: were every node to look for a way around that, all would ask
+		// all.
+		if c.begun > t.health.restored && (len(t.detours) == 0 || t.detours[""] != nil) {
 			t.detourAroundLocked("", now)
 		}
 		t.mu.Unlock()

@@ -381,6 +381,7 @@ func (t *calls) restored() {
 	defer t.mu.Unlock()
 	t.cut = false
 	t.health.restoredLocked(t.n.clock.now())
+	t.endDetoursLocked()
 }
 
 // sendHeld sends what was held while the connection was cut, in the order of

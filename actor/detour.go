@@ -107,6 +107,15 @@ func (t *calls) endDetourLocked(silent string) {
 	}
 }
 
+// endDetoursLocked ends all detours when the connection is restored: a broker
+// that was restarted has no frozen worker, and who was not back yet when it was
+// asked about would get no calls until it is asked about again.
+func (t *calls) endDetoursLocked() {
+	for silent := range t.detours {
+		t.endDetourLocked(silent)
+	}
+}
+
 // closeRoutesLocked leads no more calls to a node that would not take one.
 func (t *calls) closeRoutesLocked(node string) {
 	for _, d := range t.detours {

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -194,6 +195,45 @@ func TestDetourIsForgotten(t *testing.T) {
 		pause(time.Minute)
 		if n := caller.conn.count(isVerb(wire.VerbPing)) - before; n > 0 {
 			t.Errorf("%d pings a minute after everything ended, want 0", n)
+		}
+	})
+}
+
+// TestNoDetourAfterACut checks that calls which are lost with a connection make
+// nobody look for a way around, and that a restored connection ends a detour.
+func TestNoDetourAfterACut(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		var s starts
+		task := NewTarget[string, string]("quick")
+		r.node(Config{}, s.echo(task, 0))
+		caller := r.node(Config{})
+		caller.conn.dropping(onSubject(taskSubject("quick")))
+		lost := Begin[string, string](caller.under(), task, "a")
+		pause(10 * time.Millisecond)
+		caller.conn.cut(true)
+		caller.conn.restore(t)
+		if o := await(lost, time.Now()); !errors.Is(o.err, ErrWorkerLost) {
+			t.Errorf("call that was lost with the connection = %v, want %v", o.err, ErrWorkerLost)
+		}
+		if _, _, _, detours := caller.table(); detours != 0 {
+			t.Errorf("%d detours after the loss of a call that was sent before a cut, want 0", detours)
+		}
+		if _, err := Ask[string, string](caller.under(), task, "b"); !errors.Is(err, ErrWorkerLost) {
+			t.Errorf("call that was lost later = %v, want %v", err, ErrWorkerLost)
+		}
+		if _, _, _, detours := caller.table(); detours != 1 {
+			t.Errorf("%d detours after the loss of a call, want 1", detours)
+		}
+		caller.conn.dropping(nil)
+		caller.conn.cut(true)
+		caller.conn.restore(t)
+		pause(time.Millisecond) // for the news of it
+		if _, _, _, detours := caller.table(); detours != 0 {
+			t.Errorf("%d detours after the connection was restored, want 0", detours)
+		}
+		if _, err := Ask[string, string](caller.under(), task, "c"); err != nil {
+			t.Errorf("call after that = %v, want nil", err)
 		}
 	})
 }

@@ -22,6 +22,7 @@ type health struct {
 	sent     instant
 	good     instant // when a ping returned in time
 	excused  instant // silence before this moment counts for nothing
+	restored instant // when the connection last was
 	until    instant // when pinging stops, for want of anybody to watch
 	every    time.Duration
 }
@@ -104,7 +105,7 @@ func (h *health) returned(_ wire.Frame, m *transport.Message) {
 
 // restoredLocked excuses everybody for a while.
 func (h *health) restoredLocked(now instant) {
-	h.excused = now.add(reconnectRest)
+	h.excused, h.restored = now.add(reconnectRest), now
 }
 
 // restingLocked says whether the connection was restored a moment ago, when

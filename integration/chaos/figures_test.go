@@ -61,18 +61,20 @@ type detection struct {
 // accepted by then: the 20 ms after which a worker says so, and its way.
 const acceptMargin = 100 * time.Millisecond
 
-// detect measures the calls that a fault took from their worker.
-func (h *history) detect(f *fault) detection {
+// detect measures the calls that a fault took from their worker. Those that
+// never started count where the victim was the only one that can have had them.
+func (h *history) detect(f *fault, only bool) detection {
 	var d detection
 	for _, c := range h.calls {
 		if c.caller == "" || c.begun > f.from || c.ended != 0 && c.ended < f.from {
 			continue
 		}
-		noticed := int64(0)
+		noticed, since := int64(0), c.begun
 		for i, r := range c.runs {
 			if r.worker != f.target || r.start > f.from || r.end != 0 && r.end < f.from {
 				continue
 			}
+			since = r.start
 			switch {
 			case i+1 < len(c.runs) && c.runs[i+1].start > f.from:
 				noticed = c.runs[i+1].start
@@ -80,13 +82,13 @@ func (h *history) detect(f *fault) detection {
 				noticed = c.ended
 			}
 		}
-		if len(c.runs) == 0 && c.outcome == lostOutcome {
+		if only && len(c.runs) == 0 && c.outcome == lostOutcome {
 			noticed = c.ended // with the call in its mailbox, or on its way there
 		}
 		took := h.took(f.from, noticed, c.caller, everyone)
 		switch {
 		case noticed == 0:
-		case f.from-c.begun >= int64(acceptMargin):
+		case f.from-since >= int64(acceptMargin):
 			d.accepted = append(d.accepted, took)
 		default:
 			d.early = append(d.early, took)

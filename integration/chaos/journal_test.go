@@ -93,12 +93,14 @@ func (j *journal) watch() (stop func()) {
 			}
 			runtime.Gosched() // behind whoever wants to run: a ticker goes before them
 			now := time.Now()
+			waitedUntil := now
 			if now.Sub(last) > step+worth {
 				j.addAt(now, didStall, 0, 0, j.stamp(last))
+				waitedUntil = last // or later: a thread may have waited before all stood still
 			}
 			for _, d := range waiting.waits(now) {
 				if d > worth {
-					j.addAt(now, didStall, 0, 0, j.stamp(now.Add(-d)))
+					j.addAt(now, didStall, 0, 0, j.stamp(waitedUntil.Add(-d)))
 				}
 			}
 			last = now

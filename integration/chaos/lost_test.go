@@ -42,7 +42,7 @@ func killedWithMailbox(t *testing.T, sum *tally) {
 	r.kill(w)
 	r.await(10*time.Second, "all calls end", func(h *history) bool { return h.outcomes()[lostOutcome] == calls })
 	h := r.finish(sum, 0, c)
-	d := h.detect(&h.faults[0])
+	d := h.detect(&h.faults[0], true)
 	sum.note(t, "F3 killed, 50 calls running and 150 in the mailbox: %v", d.accepted)
 	atMost(t, "F3 a killed worker was noticed", d.accepted, calls, noticedKilled)
 }
@@ -81,7 +81,7 @@ func killedEarly(t *testing.T, s scale, sum *tally) {
 	h := r.finish(sum, 0, callers...)
 	var all figures
 	for i := range h.faults {
-		d := h.detect(&h.faults[i])
+		d := h.detect(&h.faults[i], true)
 		all = append(all, d.early...)
 	}
 	sum.note(t, "F3 killed 0 to 50 ms after the call: %v", all)
@@ -110,7 +110,7 @@ func hurtWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(*r
 	hurt(r, l, victim)
 	r.end(long, twice)
 	h = r.finish(sum, 0, long, twice)
-	d := h.detect(&h.faults[0])
+	d := h.detect(&h.faults[0], false)
 	sum.note(t, "F3 %s: %v", what, d.accepted)
 	atMost(t, "F3 a worker that "+what+" was noticed", d.accepted, had, noticedSilent)
 	if had == 0 {
@@ -171,7 +171,7 @@ func TestKilledWorkerIsNoticedBesideADebugger(t *testing.T) {
 	none := r.caller(callerRole{InFlight: calls, Count: calls, Kinds: endless("once")}) // nobody serves it any more
 	r.await(10*time.Second, "all calls end", func(h *history) bool { return h.outcomes()[lostOutcome] == 2*calls })
 	h := r.finish(nil, 0, c, none)
-	d := h.detect(&h.faults[0])
+	d := h.detect(&h.faults[0], true)
 	t.Logf("F3 killed beside a subscription to everything: %v", d.accepted)
 	atMost(t, "F3 a killed worker was noticed", d.accepted, calls, noticedSilent)
 	var took figures

@@ -128,10 +128,10 @@ func manyClients(t *testing.T, s scale, sum *tally) {
 		r.worker(workerRole{Slots: 100})
 	}
 	c := r.caller(callerRole{
-		// Two loops each: one call that was in flight may be missed for some
-		// seconds, which is no matter of coming back.
+		// Two loops each, and a deadline: a call that was in flight may be missed
+		// for some seconds, which is no matter of coming back.
 		Nodes: s.clients, InFlight: 2 * s.clients, Rate: float64(s.clients),
-		Kinds: []kind{{Task: "once", Weight: 1, WorkMin: 50 * time.Millisecond, WorkMax: 200 * time.Millisecond}},
+		Kinds: []kind{{Task: "once", Weight: 1, WorkMin: 50 * time.Millisecond, WorkMax: 200 * time.Millisecond, Timeout: time.Second}},
 	})
 	lastFor(1500 * time.Millisecond)
 	r.restart(syscall.SIGKILL, 100*time.Millisecond)

@@ -80,7 +80,7 @@ func (s *tally) add(h *history) {
 		if f.target == everyone || !h.alone(f) {
 			continue
 		}
-		d := h.detect(f)
+		d := h.detect(f, false)
 		sum := s.detection[f.kind]
 		if sum == nil {
 			sum = &detection{}

@@ -33,7 +33,7 @@ chaos: ## hurt processes, links and the broker for CHAOS (10m), check the promis
 
 .PHONY: mutants
 mutants: ## break the promises one after the other, each of which a test has to notice
-	go run ./integration/chaos/mutants
+	go run ./integration/chaos/cmd/mutants
 
 .PHONY: demo
 demo: ## count Go's own source on several workers, kill one, compare with find and wc

@@ -100,8 +100,8 @@ func (r *rig) term(p *process) {
 }
 
 // restart ends the broker by a signal and starts another in its place after
-// some time. It returns the moment at which that one was ready.
-func (r *rig) restart(signal syscall.Signal, after time.Duration) time.Time {
+// some time. It returns when that one is ready.
+func (r *rig) restart(signal syscall.Signal, after time.Duration) {
 	r.t.Helper()
 	kind := faultBrokerRestart
 	if signal == syscall.SIGKILL {
@@ -127,7 +127,6 @@ func (r *rig) restart(signal syscall.Signal, after time.Duration) time.Time {
 		r.t.Fatal(err)
 	}
 	over()
-	return time.Now()
 }
 
 // cut cuts the link of a process for as long as it is told.

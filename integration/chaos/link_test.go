@@ -40,7 +40,7 @@ func (p *pair) close() { p.client.Close(); p.server.Close() }
 
 // newLink makes a link to a server; url is that of the server.
 func newLink(url string) (*link, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -51,7 +52,7 @@ func (b *binary) get() (string, error) {
 			return
 		}
 		b.path = filepath.Join(b.dir, "chaos.test")
-		build := exec.Command("go", "test", "-c", "-race=false", "-o", b.path, ".")
+		build := exec.CommandContext(context.Background(), "go", "test", "-c", "-race=false", "-o", b.path, ".")
 		if out, err := build.CombinedOutput(); err != nil {
 			b.err = fmt.Errorf("%s: %w\n%s", build, err, out)
 		}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func launch(r role) (*process, error) {
 		return nil, err
 	}
 	defer log.Close() // the child has its own
-	p := &process{role: r, cmd: exec.Command(path), ended: make(chan struct{})}
+	p := &process{role: r, cmd: exec.CommandContext(context.Background(), path), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), roleVar+"="+string(spec), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = log
 	tie(p.cmd)

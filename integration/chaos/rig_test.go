@@ -31,8 +31,7 @@ type rig struct {
 // stay when the test has failed.
 func newRig(t *testing.T, b brokerRole) *rig {
 	t.Helper()
-	// Not t.TempDir, which goes also when the test has failed.
-	dir, err := os.MkdirTemp("", "atasks-chaos-")
+	dir, err := os.MkdirTemp("", "atasks-chaos-") //nolint:usetesting // t.TempDir goes also when the test has failed
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +54,7 @@ func newRig(t *testing.T, b brokerRole) *rig {
 // to come back there.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

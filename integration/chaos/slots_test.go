@@ -22,8 +22,13 @@ func oneSlot(t *testing.T, sum *tally) {
 		r.worker(workerRole{Slots: 1})
 	}
 	kinds := []kind{
-		{Levels: 200}, {Levels: 200, Way: byGroup}, {Levels: 200, Way: byDone},
-		{Children: 1000}, {Children: 1000, Way: byGroup}, {Children: 1000, Way: byDone}, {Children: 1000, Way: inBoth},
+		{Levels: 200},
+		{Levels: 200, Way: byGroup},
+		{Levels: 200, Way: byDone},
+		{Children: 1000},
+		{Children: 1000, Way: byGroup},
+		{Children: 1000, Way: byDone},
+		{Children: 1000, Way: inBoth},
 		{Levels: 4, Children: 4, Way: inBoth},
 	}
 	began := time.Now()

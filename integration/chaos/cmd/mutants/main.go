@@ -84,7 +84,10 @@ func run(ctx context.Context, out io.Writer, only string) error {
 	// What fails without a mutant proves nothing with one.
 	sound := make(map[string]error)
 	var failures []error
-	fmt.Fprintf(out, "%-14s %-8s %-36s %s\n", "mutant", "promise", "test", "")
+	row := func(m mutant, verdict string) {
+		_, _ = fmt.Fprintf(out, "%-14s %-8s %-36s %s\n", m.name, m.promise, m.test, verdict)
+	}
+	row(mutant{name: "mutant", promise: "promise", test: "test"}, "")
 	for _, m := range all {
 		key := m.pkg + " " + m.test
 		if _, known := sound[key]; !known {
@@ -96,7 +99,7 @@ func run(ctx context.Context, out io.Writer, only string) error {
 		}
 		if err := sound[key]; err != nil {
 			failures = append(failures, err)
-			fmt.Fprintf(out, "%-14s %-8s %-36s %s\n", m.name, m.promise, m.test, "the test fails without it")
+			row(m, "the test fails without it")
 			continue
 		}
 		took, caught, err := try(ctx, dir, m, "mut_"+m.name)
@@ -109,7 +112,7 @@ func run(ctx context.Context, out io.Writer, only string) error {
 			err = fmt.Errorf("%s: %s passes", m.name, m.test)
 		}
 		failures = append(failures, err)
-		fmt.Fprintf(out, "%-14s %-8s %-36s %s\n", m.name, m.promise, m.test, verdict)
+		row(m, verdict)
 	}
 	return errors.Join(failures...)
 }

@@ -61,12 +61,17 @@ type detection struct {
 // accepted by then: the 20 ms after which a worker says so, and its way.
 const acceptMargin = 100 * time.Millisecond
 
-// detect measures the calls that a fault took from their worker. Those that
-// never started count where the victim was the only one that can have had them.
+// detect measures the calls that a fault took from their worker. Where nothing
+// else goes on, those that never started were with the victim, too, and one that
+// is started again says when its loss was noticed. In mixed runs neither tells:
+// the call may have been on its way to others, and wait for a slot elsewhere.
 func (h *history) detect(f *fault, only bool) detection {
 	var d detection
 	for _, c := range h.calls {
 		if c.caller == "" || c.begun > f.from || c.ended != 0 && c.ended < f.from {
+			continue
+		}
+		if !only && c.task != onceTask.Name() {
 			continue
 		}
 		noticed, since := int64(0), c.begun

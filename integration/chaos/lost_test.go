@@ -110,7 +110,7 @@ func hurtWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(*r
 	hurt(r, l, victim)
 	r.end(long, twice)
 	h = r.finish(sum, 0, long, twice)
-	d := h.detect(&h.faults[0], false)
+	d := h.detect(&h.faults[0], true)
 	sum.note(t, "F3 %s: %v", what, d.accepted)
 	atMost(t, "F3 a worker that "+what+" was noticed", d.accepted, had, noticedSilent)
 	if had == 0 {

@@ -18,8 +18,8 @@ func (t *calls) unheardLocked(c *call, now instant) {
 	case mutant.NoAsk:
 		t.mu.Unlock()
 	case t.cut || t.health.silenceLocked(c.begun, now) < askFirst/2:
-		// Our own fault, for all we know.
-		t.armLocked(c, earliest(c.deadline, now.add(askFirst)), now)
+		// Our own fault, for all we know yet.
+		t.armLocked(c, earliest(c.deadline, now.add(askFirst/2)), now)
 		t.mu.Unlock()
 	case int(c.asks) < asksBeforeLoss:
 		c.asks++

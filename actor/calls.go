@@ -34,10 +34,11 @@ type calls struct {
 	detours map[string]*detour // by worker that fell silent
 }
 
-// heldAfter is when a call that nobody has answered is first asked about.
+// A call that nobody has answered is asked about after askFirst. From half of
+// that on the node watches itself, whose fault the silence may be.
 const (
 	askFirst  = 250 * time.Millisecond
-	askAgain  = 450 * time.Millisecond
+	askAgain  = 500 * time.Millisecond
 	ghostLife = 10 * time.Second
 )
 
@@ -99,7 +100,7 @@ func (t *calls) send(c *call) {
 	}
 	c.state = callSent
 	c.asks = 0
-	t.armLocked(c, earliest(c.deadline, now.add(askFirst)), now)
+	t.armLocked(c, earliest(c.deadline, now.add(askFirst/2)), now)
 	c.sends++
 	sends, attempt, body := c.sends, c.attempt, c.body
 	subject := t.subjectLocked(c)

@@ -296,7 +296,7 @@ func TestResultLost(t *testing.T) {
 // than the next one is sent.
 func TestSlowWorkerIsNotLost(t *testing.T) {
 	t.Parallel()
-	for _, late := range []time.Duration{700, 1300} {
+	for _, late := range []time.Duration{700, 1200} {
 		late *= time.Millisecond
 		virtual(t, func(t *testing.T, r *rig) {
 			var s starts

@@ -8,9 +8,10 @@ import (
 
 // report is what a handler has said of its progress.
 type report struct {
-	latest Progress
-	sent   instant // when a frame was last sent
-	stale  bool    // latest is what no frame has said yet
+	latest  Progress
+	sent    instant // when a frame was last sent
+	sending bool    // one is on its way: the next must not overtake it
+	stale   bool    // latest is what no frame has said yet
 }
 
 // progressPause is the least time between two progress frames of a call.
@@ -26,38 +27,47 @@ func (ex *execution) report(p Progress) {
 	}
 	r := ex.reported
 	r.latest = p
-	feed := ex.awaiter
-	if !ex.pushes || ex.state == ended {
+	switch {
+	case !ex.pushes || ex.state == ended:
 		w.mu.Unlock()
-		return
-	}
-	if feed == nil && now.sub(r.sent) < progressPause {
+	case ex.awaiter != nil:
+		ex.awaiter.progress.put(p) // under the lock: the newest must be the last
+		w.mu.Unlock()
+	case r.sending || now.sub(r.sent) < progressPause:
 		if !r.stale {
 			r.stale = true
 			w.armLocked(ex, r.sent.add(progressPause), now)
 		}
 		w.mu.Unlock()
-		return
+	default:
+		ex.sendReportLocked(now)
 	}
-	r.stale, r.sent = false, now
-	w.mu.Unlock()
-	if feed != nil {
-		feed.progress.put(p)
-		return
-	}
-	ex.sendProgress(p)
 }
 
-// staleLocked returns the report that no frame has said yet, and takes it for
-// said at that moment; nil when there is none.
-func (ex *execution) staleLocked(now instant) *Progress {
+// sendReportLocked sends the newest report, and unlocks.
+func (ex *execution) sendReportLocked(now instant) {
 	r := ex.reported
-	if r == nil || !r.stale {
-		return nil
-	}
-	r.stale, r.sent = false, now
+	r.stale, r.sent, r.sending = false, now, true
 	p := r.latest
-	return &p
+	ex.w.mu.Unlock()
+	ex.sendProgress(p)
+	ex.w.mu.Lock()
+	r.sending = false
+	ex.w.mu.Unlock()
+}
+
+// ringReportLocked sends a report that was held back, and unlocks.
+func (ex *execution) ringReportLocked(now instant) {
+	r := ex.reported
+	switch {
+	case r == nil || !r.stale:
+		ex.w.mu.Unlock()
+	case r.sending:
+		ex.w.armLocked(ex, now.add(progressPause), now)
+		ex.w.mu.Unlock()
+	default:
+		ex.sendReportLocked(now)
+	}
 }
 
 // flushProgress sends the last report, if it was held back: the answer is next.
@@ -65,11 +75,11 @@ func (ex *execution) flushProgress() {
 	w := ex.w
 	now := w.n.clock.now()
 	w.mu.Lock()
-	stale := ex.staleLocked(now)
-	w.mu.Unlock()
-	if stale != nil {
-		ex.sendProgress(*stale)
+	if ex.reported == nil || !ex.reported.stale {
+		w.mu.Unlock()
+		return
 	}
+	ex.sendReportLocked(now)
 }
 
 func (ex *execution) sendProgress(p Progress) {

@@ -11,9 +11,11 @@ import (
 type tally struct {
 	report func(done, total int)
 
-	mu    sync.Mutex // guards what follows
-	calls []reached  // by call
-	sum   reached
+	mu      sync.Mutex // guards what follows
+	calls   []reached  // by call
+	sum     reached
+	told    reached // what report was told last
+	telling bool    // somebody tells it
 }
 
 // reached is how far a call is.
@@ -49,15 +51,29 @@ func (t *tally) finish(call, files int, found bool) {
 // the result is late.
 func (t *tally) set(call int, r reached) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	old := t.calls[call]
 	if old.finished {
-		t.mu.Unlock()
 		return
 	}
 	t.calls[call] = r
 	t.sum.done += r.done - old.done
 	t.sum.total += r.total - old.total
-	now := t.sum
-	t.mu.Unlock()
-	t.report(now.done, now.total)
+	t.tellLocked()
+}
+
+// tellLocked tells report what has changed. One goroutine does so at a time,
+// also for others that come meanwhile: the last to be told must be the newest.
+func (t *tally) tellLocked() {
+	if t.telling {
+		return
+	}
+	t.telling = true
+	for t.told != t.sum {
+		t.told = t.sum
+		t.mu.Unlock()
+		t.report(t.told.done, t.told.total)
+		t.mu.Lock()
+	}
+	t.telling = false
 }

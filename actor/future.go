@@ -41,7 +41,8 @@ func Ask[In, Out any](ctx context.Context, t *Target, in In, opts ...CallOption)
 	f := new(Future[Out])
 	f.call.begin(ctx, t, in, opts, true)
 	f.call.await(ctx)
-	return f.result()
+	f.take()
+	return f.value, f.err
 }
 
 // Tell sends a call to t and returns when a worker has taken it into its
@@ -90,18 +91,21 @@ func (f *Future[T]) Cancel() { f.call.cancel(context.Canceled, "cancelled by its
 
 // result decodes the reply of a call that has ended.
 func (f *Future[T]) result() (T, error) {
-	f.once.Do(func() {
-		c := &f.call
-		if f.err = c.outcome(); f.err != nil {
-			return
-		}
-		var ok bool
-		if f.value, ok = c.out.(T); ok {
-			return // it never left the process
-		}
-		f.err = c.decode(&f.value)
-	})
+	f.once.Do(f.take)
 	return f.value, f.err
+}
+
+// take decodes it, once.
+func (f *Future[T]) take() {
+	c := &f.call
+	if f.err = c.outcome(); f.err != nil {
+		return
+	}
+	var ok bool
+	if f.value, ok = c.out.(T); ok {
+		return // it never left the process
+	}
+	f.err = c.decode(&f.value)
 }
 
 // decode stores the result in what into points to. Nothing at all is the zero

@@ -92,8 +92,11 @@ func (g *gateCaller) hold(ctx context.Context, n int) (held, error) {
 		return held{}, err
 	}
 	begun := time.Now()
+	// Following a context that may end costs each call what the standard library
+	// keeps for that.
+	calls := g.node.Context(context.WithoutCancel(ctx))
 	for i := range g.futures {
-		g.futures[i] = gateTask.Start(g.node.Context(ctx), i)
+		g.futures[i] = gateTask.Start(calls, i)
 	}
 	var h held
 	for settled := false; ; { // once more when all are there: the last may not be known to be accepted yet

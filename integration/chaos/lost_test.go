@@ -38,7 +38,7 @@ func killedWithMailbox(t *testing.T, sum *tally) {
 	r.await(10*time.Second, "50 calls run", func(h *history) bool {
 		return h.running() == 50 && h.inFlight(r.now()) == calls
 	})
-	lastFor(2 * acceptMargin)
+	lastFor(noticedEarly + 2*acceptMargin) // what was not accepted is not in flight any more
 	r.kill(w)
 	r.await(10*time.Second, "all calls end", func(h *history) bool { return h.outcomes()[lostOutcome] == calls })
 	h := r.finish(sum, 0, c)

@@ -23,12 +23,12 @@ func concurrencyCases() []testCase {
 func concurrencyOneAtATime(f *fixture) {
 	const publishers, n = 4, 500
 	c := f.open()
-	var running, left atomic.Int32
+	var running, left, most atomic.Int32
 	left.Store(publishers * n)
 	done := make(chan struct{})
 	c.handle(f.subject("a"), "", func(*transport.Message) {
-		if k := running.Add(1); k != 1 {
-			f.Errorf("%d calls of one handler at the same time", k)
+		if k := running.Add(1); k > 1 {
+			most.Store(k) // reported once, by the test: it may be over when the last of these runs
 		}
 		runtime.Gosched() // invites another one
 		running.Add(-1)
@@ -49,6 +49,11 @@ func concurrencyOneAtATime(f *fixture) {
 		})
 	}
 	wg.Wait()
+	f.Cleanup(func() {
+		if k := most.Load(); k > 1 {
+			f.Errorf("%d calls of one handler at the same time", k)
+		}
+	})
 	wait(f, done, "%d messages", publishers*n)
 }
 

@@ -56,11 +56,20 @@ func goroutineName() string {
 // isParked says whether a goroutine waits for a channel or a condition, which
 // it may do for as long as others please.
 func isParked(name string) bool {
-	buf := make([]byte, 1<<20)
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	for stack := range strings.SplitSeq(stacks(), "\n\n") {
 		if state, ok := strings.CutPrefix(stack, name+" ["); ok {
 			return strings.HasPrefix(state, "chan ") || strings.HasPrefix(state, "select") || strings.HasPrefix(state, "sync.Cond")
 		}
 	}
 	return false
+}
+
+// stacks returns the stacks of all goroutines, of which there may be very many.
+func stacks() string {
+	for size := 1 << 20; ; size *= 2 {
+		buf := make([]byte, size)
+		if n := runtime.Stack(buf, true); n < size {
+			return string(buf[:n])
+		}
+	}
 }

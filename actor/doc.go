@@ -38,6 +38,8 @@
 //   - Every call ends, with or without a deadline. A worker that has accepted a
 //     call is asked twice a second whether it still has it; one that died is
 //     noticed within a second, one that froze or was cut off within about three.
+//     A call that was lost before a worker accepted it, which takes 20 ms at
+//     most, is noticed after 1.3 s.
 //   - A call that was refused (no worker yet, all busy, one draining) is tried
 //     again until the deadline, or for Config.Patience. One that may have run is
 //     not, unless its task says so.

@@ -92,7 +92,8 @@ func Via(n *actor.Node) CallOption { return actor.Via(n) }
 func InFlight(n int) CallOption { return actor.InFlight(n) }
 
 // OnProgress calls fn with what the handler reports, never two at once, on a
-// goroutine of its own.
+// goroutine of its own. Of reports in quick succession some are skipped, the
+// last never is.
 func OnProgress(fn func(ProgressReport)) CallOption { return actor.OnProgress(fn) }
 
 // Meta adds metadata to this call and to all calls below it.

@@ -9,6 +9,10 @@ import (
 // counts as lost.
 const asksBeforeLoss = 2
 
+// notWatched stands in place of the number of asks for a call that was just
+// sent, until the node watches itself.
+const notWatched = -1
+
 // unheardLocked looks at a call that nobody has accepted in good time: the
 // worker may have died with it, or it sits before a worker that is frozen. It
 // unlocks.
@@ -17,7 +21,11 @@ func (t *calls) unheardLocked(c *call, now instant) {
 	switch {
 	case mutant.NoAsk:
 		t.mu.Unlock()
-	case t.cut || t.health.silenceLocked(c.begun, now) < askFirst/2:
+	case c.asks == notWatched:
+		c.asks = 0
+		t.armLocked(c, earliest(c.deadline, now.add(askFirst/2)), now)
+		t.mu.Unlock()
+	case t.cut || t.health.silenceLocked(c.sent, now) < askFirst/2:
 		// Our own fault, for all we know yet.
 		t.armLocked(c, earliest(c.deadline, now.add(askFirst/2)), now)
 		t.mu.Unlock()
@@ -31,7 +39,7 @@ func (t *calls) unheardLocked(c *call, now instant) {
 		// answer are on it. What was sent before a cut was lost with it, most
 		// likely: were every node to look for a way around that, all would ask
 		// all.
-		if c.begun > t.health.restored && (len(t.detours) == 0 || t.detours[""] != nil) {
+		if c.sent > t.health.restored && (len(t.detours) == 0 || t.detours[""] != nil) {
 			t.detourAroundLocked("", now)
 		}
 		t.mu.Unlock()

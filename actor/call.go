@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
@@ -36,11 +37,12 @@ type call struct {
 
 	// Guarded by n.calls.mu.
 	state    callState
-	listed   bool  // in n.calls.pending
-	attempt  int32 // the number of the attempt under way
-	sends    int32 // how often it was sent, refusals included
-	asks     int8  // how often all nodes were asked who has it
-	missed   int8  // how often the worker said that it does not
+	listed   bool    // in n.calls.pending
+	attempt  int32   // the number of the attempt under way
+	sends    int32   // how often it was sent, refusals included
+	sent     instant // when it was last
+	asks     int8    // how often all nodes were asked who has it
+	missed   int8    // how often the worker said that it does not
 	alarm    alarm
 	peer     *peer // the worker that accepted it
 	peerPrev *call
@@ -57,7 +59,7 @@ type call struct {
 	reply  []byte // in this node's codec, since the request was
 	out    any    // the result where it never left the process
 	err    error
-	failed *wire.Failure // whose cause is to be decoded; guarded by ending.mu
+	failed *undecoded // the cause of a handler's error; nil for other ends
 
 	local *execution // where this node itself executes it; guarded by n.calls.mu
 }
@@ -191,15 +193,21 @@ func (c *call) end(err error) {
 	}
 }
 
+// undecoded is a handler's error whose cause nobody has looked at yet.
+type undecoded struct {
+	once    sync.Once
+	failure *wire.Failure
+}
+
 // outcome is the error that the call ended with; nil when it has a result. The
 // cause of a handler's error is decoded here, by the awaiter, since that may
 // run code of the user's.
 func (c *call) outcome() error {
-	c.ending.mu.Lock()
-	defer c.ending.mu.Unlock()
+	if !c.isOver() {
+		return nil // nobody asks before
+	}
 	if e, ok := c.err.(*Error); ok && c.failed != nil { //nolint:errorlint // our own, as it stands
-		e.cause = c.n.errors.cause(c.failed, c.n.cfg.Codec)
-		c.failed = nil
+		c.failed.once.Do(func() { e.cause = c.n.errors.cause(c.failed.failure, c.n.cfg.Codec) })
 	}
 	return c.err
 }

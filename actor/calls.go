@@ -99,7 +99,7 @@ func (t *calls) send(c *call) {
 		return
 	}
 	c.state = callSent
-	c.asks = 0
+	c.asks, c.sent = notWatched, now
 	t.armLocked(c, earliest(c.deadline, now.add(askFirst/2)), now)
 	c.sends++
 	sends, attempt, body := c.sends, c.attempt, c.body

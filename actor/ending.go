@@ -131,10 +131,11 @@ func (c *call) wait(ctx context.Context) error {
 }
 
 // endsWith says whether the end of ctx is the end of the call: that of a
-// handler's own context reaches its calls by itself. To ask for its Done would
-// make a context of the standard library.
+// handler's own context reaches its calls by itself, but for those that were
+// begun under another one. To ask for its Done would make a context of the
+// standard library.
 func (c *call) endsWith(ctx context.Context) bool {
-	return c.parent != nil && ctx == context.Context(c.parent)
+	return c.parent != nil && c.ctx == nil && ctx == context.Context(c.parent)
 }
 
 // park waits until the call has ended; false when ctx has ended first.

@@ -55,7 +55,7 @@ type execution struct {
 
 	mu          sync.Mutex // guards the context's own fields
 	cause       error      // why it ended; nil while it has not
-	stopped     error      // why this node\'s drain ended it; nil otherwise
+	stopped     error      // why this node's drain ended it; nil otherwise
 	standard    context.Context
 	cancelCause context.CancelCauseFunc
 }

@@ -1,7 +1,6 @@
 package actor
 
 import (
-	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,35 +11,27 @@ import (
 // frameSubjects remembers where results go, by the inbox of the caller: a
 // worker answers few callers very often.
 type frameSubjects struct {
-	results atomic.Pointer[map[string]string] // never changed, only replaced
-
-	mu sync.Mutex // guards the replacing
+	results sync.Map // by inbox
+	count   atomic.Int32
 }
 
-// maxFrameSubjects bounds what is remembered. Callers come and go.
-const maxFrameSubjects = 1024
+// maxFrameSubjects is how many are remembered before all are forgotten: callers
+// come and go.
+const maxFrameSubjects = 4096
 
 // subject is where a frame goes.
 func (s *frameSubjects) subject(inbox, suffix string) string {
 	if suffix != wire.SuffixResult {
 		return wire.FrameSubject(inbox, suffix)
 	}
-	if known := s.results.Load(); known != nil {
-		if subject, ok := (*known)[inbox]; ok {
-			return subject
-		}
+	if known, ok := s.results.Load(inbox); ok {
+		return known.(string) //nolint:errcheck // there is nothing else in it
 	}
-	return s.learn(strings.Clone(inbox)) // it is a part of something longer
-}
-
-func (s *frameSubjects) learn(inbox string) string {
-	subject := wire.FrameSubject(inbox, wire.SuffixResult)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next := map[string]string{inbox: subject}
-	if known := s.results.Load(); known != nil && len(*known) < maxFrameSubjects {
-		maps.Copy(next, *known)
+	if s.count.Add(1) > maxFrameSubjects {
+		s.count.Store(0)
+		s.results.Clear()
 	}
-	s.results.Store(&next)
+	subject := wire.FrameSubject(inbox, suffix)
+	s.results.Store(strings.Clone(inbox), subject) // it is a part of something longer
 	return subject
 }

@@ -100,11 +100,15 @@ func (b *mailbox) pick(fair bool) *execution {
 // turn says whose turn it is, in a mailbox that is not empty, and counts that
 // as a pick.
 func (b *mailbox) turn(fair bool) *execution {
-	if b.picks++; fair && b.picks%fairPick == 0 {
+	oldest := b.isFairTurn(fair)
+	if b.picks++; oldest {
 		return b.oldest.head
 	}
 	return b.depths[b.deepest()].head
 }
+
+// isFairTurn says whether the next pick is that of the oldest.
+func (b *mailbox) isFairTurn(fair bool) bool { return fair && (b.picks+1)%fairPick == 0 }
 
 // pickDeeper takes out the oldest of the deepest executions, if that is deeper
 // than the given depth; nil when there is none.

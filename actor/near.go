@@ -19,7 +19,7 @@ const (
 	nearWait = 500 * time.Microsecond
 	maxNear  = 128
 
-	mostHope   = 64
+	mostHope   = maxNear
 	nearMissed = 16  // hope that a wait in vain costs
 	nearGiveUp = 256 // calls that are sent at once when there is none left
 )
@@ -30,7 +30,7 @@ func (n *nearby) worthwhile() bool {
 		n.hope++
 		return false
 	}
-	return n.waiting.count < maxNear
+	return n.waiting.count < min(n.hope, maxNear)
 }
 
 // starts notes that one is started.
@@ -61,33 +61,36 @@ func (w *worker) unnearLocked(ex *execution) {
 	w.near.waiting.remove(ex)
 }
 
-// nearFirstLocked says whether the next to start is one that waits near: it is
-// deeper than what came from others, or there is nothing of that, and a
-// processor is free.
-func (w *worker) nearFirstLocked() bool {
+// nearFirstLocked returns the execution that waits near, if it is the next to
+// start: a processor is free, or it comes before what waits in the mailbox for
+// a slot. One whose task's limit is reached is not; another node may have room.
+func (w *worker) nearFirstLocked() *execution {
 	near := &w.near.waiting
-	switch {
-	case near.count == 0:
-		return false
-	case w.box.count == 0:
-		return w.slots.taken < w.local
-	default:
-		return near.deepest() >= w.box.deepest() && w.slots.free()
+	if near.count == 0 {
+		return nil
 	}
-}
-
-// pickNearLocked takes out the deepest of those that wait near; nil when it has
-// to wait on, for its task's limit.
-func (w *worker) pickNearLocked(now instant) *execution {
-	near := &w.near.waiting
 	ex := near.depths[near.deepest()].head
-	w.unnearLocked(ex)
-	w.near.starts(now)
-	if !ex.service.full() {
+	switch {
+	case ex.service.full():
+		return nil
+	case w.box.count == 0 && w.slots.taken < w.local:
+		return ex
+	case w.box.count == 0 || !w.slots.free() || w.box.isFairTurn(w.fairLocked()):
+		return nil
+	}
+	// Deeper ones first, else in the order in which they came.
+	first := w.box.depths[w.box.deepest()].head
+	if ex.depth > first.depth || ex.depth == first.depth && ex.arrived < first.arrived {
 		return ex
 	}
-	w.blockLocked(ex)
 	return nil
+}
+
+// takeNearLocked takes out the execution that nearFirstLocked has returned.
+func (w *worker) takeNearLocked(ex *execution, now instant) {
+	w.unnearLocked(ex)
+	w.near.starts(now)
+	w.box.picks++ // the mailbox has its turns all the same
 }
 
 // sendNear sends those that have waited near for too long, and returns when to

@@ -3,6 +3,7 @@ package actor
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,4 +158,69 @@ func TestNearBorrowed(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// TestNearStarvesNobody: calls of this process are no more than others.
+func TestNearStarvesNobody(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		task := NewTarget[string, string]("short")
+		here := r.node(Config{Slots: 2}, (&starts{}).echo(task, 100*time.Microsecond))
+		there := r.node(Config{})
+		ctx, cancel := context.WithCancel(here.under())
+		var local sync.WaitGroup
+		for range 5 {
+			local.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = Ask[string, string](ctx, task, "local")
+				}
+			})
+		}
+		pause(time.Millisecond)
+		begun := time.Now()
+		if _, err := Ask[string, string](there.under(), task, "from elsewhere", CallTimeout(time.Second)); err != nil {
+			t.Errorf("a call of another node = %v after %v, want nil", err, time.Since(begun))
+		}
+		cancel()
+		local.Wait()
+	})
+}
+
+// TestNearLimit: what may not start here for its task's limit goes elsewhere.
+func TestNearLimit(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		limited, hold := NewTarget[string, string]("limited"), NewTarget[string, string]("hold")
+		here := r.node(Config{}, (&starts{}).echo(hold, nearWait/2),
+			Implement(limited, func(ctx context.Context, _ string) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}, Limit(1)))
+		for range here.worker.local {
+			Begin[string, string](here.under(), hold, "x")
+		}
+		synctest.Wait()
+		Begin[string, string](here.under(), limited, "a")
+		f := Begin[string, string](here.under(), limited, "b")
+		pause(2*nearWait + wheelTick)
+		here.calls.mu.Lock()
+		defer here.calls.mu.Unlock()
+		if f.call.state == callLocal || f.call.sends != 1 {
+			t.Errorf("the second call is %v and was sent %d times, want it sent", f.call.state, f.call.sends)
+		}
+	})
+}
+
+// TestNearTriesWithFew: a node that has just been given hope lets few wait.
+func TestNearTriesWithFew(t *testing.T) {
+	t.Parallel()
+	n := &nearby{hope: -nearGiveUp}
+	for range 4 * nearGiveUp {
+		if n.worthwhile() {
+			n.waiting.count++
+		}
+	}
+	if n.waiting.count != 1 {
+		t.Errorf("%d calls wait near, want 1 before it has shown that it helps", n.waiting.count)
+	}
 }

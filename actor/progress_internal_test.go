@@ -7,11 +7,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
 )
 
 // reports collects what a progress feed hands out.
@@ -174,5 +178,37 @@ func TestPsAnswersWhateverTheRowsHold(t *testing.T) {
 			t.Errorf("Nodes() = %+v, %v, want one that awaits %d", infos, err, calls)
 		}
 		cancel()
+	})
+}
+
+// TestLastReportBeforeTheResult: the answer waits for a report that is on its
+// way.
+func TestLastReportBeforeTheResult(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, r *rig) {
+		task := NewTarget[string, string]("p")
+		worker := r.node(Config{}, Implement(task, func(ctx context.Context, in string) (string, error) {
+			ReportProgress(ctx, 1, 3, "")
+			ReportProgress(ctx, 2, 3, "") // kept back, and on its way when the handler returns
+			pause(2 * progressPause)
+			return in, nil
+		}))
+		held := make(chan struct{})
+		worker.conn.refusing(func(m *transport.Message) error {
+			if isFrame(wire.SuffixProgress)(m.Subject) && string(m.Data) == "2 3 " {
+				<-held
+			}
+			return nil
+		})
+		time.AfterFunc(3*progressPause, func() { close(held) })
+		caller := r.node(Config{})
+		var last atomic.Int64
+		if _, err := Ask[string, string](caller.under(), task, "x", OnProgress(func(p Progress) { last.Store(p.Done) })); err != nil {
+			t.Fatalf("Ask() = %v, want nil", err)
+		}
+		synctest.Wait()
+		if last.Load() != 2 {
+			t.Errorf("the last report is %d, want 2", last.Load())
+		}
 	})
 }

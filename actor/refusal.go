@@ -58,7 +58,7 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 	t.endLocked(c)
 	t.mu.Unlock()
 	if f.Code == wire.CodeFailed && f.Cause != "" {
-		c.failed = f
+		c.failed = &undecoded{failure: f}
 	}
 	c.end(t.errorOf(c, f, node))
 }

@@ -9,9 +9,9 @@ import (
 // report is what a handler has said of its progress.
 type report struct {
 	latest  Progress
-	sent    instant // when a frame was last sent
-	sending bool    // one is on its way: the next must not overtake it
-	stale   bool    // latest is what no frame has said yet
+	sent    instant       // when a frame was last sent
+	sending chan struct{} // closed when the frame that is on its way has gone; nil without one: the next must not overtake it
+	stale   bool          // latest is what no frame has said yet
 }
 
 // progressPause is the least time between two progress frames of a call.
@@ -33,7 +33,7 @@ func (ex *execution) report(p Progress) {
 	case ex.awaiter != nil:
 		ex.awaiter.progress.put(p) // under the lock: the newest must be the last
 		w.mu.Unlock()
-	case r.sending || now.sub(r.sent) < progressPause:
+	case r.sending != nil || now.sub(r.sent) < progressPause:
 		if !r.stale {
 			r.stale = true
 			w.armLocked(ex, r.sent.add(progressPause), now)
@@ -47,13 +47,15 @@ func (ex *execution) report(p Progress) {
 // sendReportLocked sends the newest report, and unlocks.
 func (ex *execution) sendReportLocked(now instant) {
 	r := ex.reported
-	r.stale, r.sent, r.sending = false, now, true
+	gone := make(chan struct{})
+	r.stale, r.sent, r.sending = false, now, gone
 	p := r.latest
 	ex.w.mu.Unlock()
 	ex.sendProgress(p)
 	ex.w.mu.Lock()
-	r.sending = false
+	r.sending = nil
 	ex.w.mu.Unlock()
+	close(gone)
 }
 
 // ringReportLocked sends a report that was held back, and unlocks.
@@ -62,7 +64,7 @@ func (ex *execution) ringReportLocked(now instant) {
 	switch {
 	case r == nil || !r.stale:
 		ex.w.mu.Unlock()
-	case r.sending:
+	case r.sending != nil:
 		ex.w.armLocked(ex, now.add(progressPause), now)
 		ex.w.mu.Unlock()
 	default:
@@ -70,16 +72,21 @@ func (ex *execution) ringReportLocked(now instant) {
 	}
 }
 
-// flushProgress sends the last report, if it was held back: the answer is next.
+// flushProgress returns when the last report has gone: the answer is next.
 func (ex *execution) flushProgress() {
 	w := ex.w
-	now := w.n.clock.now()
 	w.mu.Lock()
+	for ex.reported != nil && ex.reported.sending != nil {
+		gone := ex.reported.sending
+		w.mu.Unlock()
+		<-gone
+		w.mu.Lock()
+	}
 	if ex.reported == nil || !ex.reported.stale {
 		w.mu.Unlock()
 		return
 	}
-	ex.sendReportLocked(now)
+	ex.sendReportLocked(w.n.clock.now())
 }
 
 func (ex *execution) sendProgress(p Progress) {

@@ -85,7 +85,7 @@ func (w *worker) replace(ex *execution) {
 // run executes one call and answers it. It returns what went wrong, for the
 // statistics. A handler that calls runtime.Goexit does not let it return.
 func (w *worker) run(ex *execution) (failure string) {
-	if ex.deadline != 0 && ex.started >= ex.deadline {
+	if ex.deadline != 0 && w.n.clock.now() >= ex.deadline {
 		ex.endContext(context.DeadlineExceeded)
 		ex.fail(wire.CodeDeadline, wire.ExecutedNo, "the budget ran out before a slot was free")
 		return wire.CodeDeadline

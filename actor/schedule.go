@@ -16,7 +16,7 @@ func (w *worker) fillLocked() {
 
 // startableLocked says whether something waits that may start.
 func (w *worker) startableLocked() bool {
-	return w.nearFirstLocked() || w.box.count > 0 && w.slots.freeFor(w.box.deepest())
+	return w.nearFirstLocked() != nil || w.box.count > 0 && w.slots.freeFor(w.box.deepest())
 }
 
 // takeNextLocked takes out what a runner is to execute next, and calls another
@@ -42,11 +42,9 @@ func (w *worker) startAllLocked(now instant) {
 func (w *worker) pickLocked(now instant) *execution {
 	w.thaw.noticeLocked(now) // what came before a freeze does not start just so
 	for {
-		if w.nearFirstLocked() {
-			if ex := w.pickNearLocked(now); ex != nil {
-				return ex
-			}
-			continue
+		if ex := w.nearFirstLocked(); ex != nil {
+			w.takeNearLocked(ex, now)
+			return ex
 		}
 		var ex *execution
 		if w.slots.free() {

@@ -51,9 +51,9 @@ func (t *tally) finish(call, files int, found bool) {
 // the result is late.
 func (t *tally) set(call int, r reached) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	old := t.calls[call]
 	if old.finished {
+		t.mu.Unlock()
 		return
 	}
 	t.calls[call] = r
@@ -62,10 +62,12 @@ func (t *tally) set(call int, r reached) {
 	t.tellLocked()
 }
 
-// tellLocked tells report what has changed. One goroutine does so at a time,
-// also for others that come meanwhile: the last to be told must be the newest.
+// tellLocked tells report what has changed, and unlocks. One goroutine does so
+// at a time, also for others that come meanwhile: the last to be told must be
+// the newest.
 func (t *tally) tellLocked() {
 	if t.telling {
+		t.mu.Unlock()
 		return
 	}
 	t.telling = true
@@ -76,4 +78,5 @@ func (t *tally) tellLocked() {
 		t.mu.Lock()
 	}
 	t.telling = false
+	t.mu.Unlock()
 }

@@ -1,7 +1,9 @@
 package nats
 
 import (
+	"errors"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -46,6 +48,8 @@ const (
 	// Something this large is worth a system call of its own, and not worth
 	// copying.
 	largeWrite = 32 << 10
+	// What has to go out within the time for a write.
+	onePiece = 64 << 10
 	// What is gathered at most while the other side does not read.
 	mostGathered = 1 << 20
 	// The largest buffer that is kept for the next time.
@@ -146,25 +150,50 @@ func (b *batch) writeLocked(p []byte) (int, error) {
 }
 
 func (b *batch) write(p []byte) (int, error) {
-	// The deadline is moved once a second only: that is a system's timer.
-	if now := time.Now(); b.timeout > 0 && b.deadline.Sub(now) < b.timeout {
-		b.deadline = now.Add(b.timeout + time.Second)
-		if err := b.Conn.SetWriteDeadline(b.deadline); err != nil {
-			return 0, err
+	written := 0
+	for {
+		// The deadline is for a piece, or a link that is slow would be taken for
+		// one that is stuck. It is moved once a second only: that is a system's
+		// timer.
+		if now := time.Now(); b.timeout > 0 && b.deadline.Sub(now) < b.timeout {
+			b.deadline = now.Add(b.timeout + time.Second)
+			if err := b.Conn.SetWriteDeadline(b.deadline); err != nil {
+				return written, err
+			}
+		}
+		n, err := b.Conn.Write(p[written:min(len(p), written+onePiece)])
+		if written += n; err != nil || written == len(p) {
+			return written, err
 		}
 	}
-	return b.Conn.Write(p)
 }
 
 // Read implements net.Conn.
 func (b *batch) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
-	if err != nil {
-		b.mu.Lock()
-		b.broken = true
-		b.mu.Unlock()
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		b.breakOff(err)
 	}
 	return n, err
+}
+
+// breakOff ends the writing: the other side is gone.
+func (b *batch) breakOff(err error) {
+	b.mu.Lock()
+	b.broken = true
+	if b.err == nil {
+		b.err = err
+	}
+	b.idle.Broadcast()
+	b.mu.Unlock()
+	b.wake()
+}
+
+// abort closes the connection without writing what was gathered.
+func (b *batch) abort() {
+	b.breakOff(net.ErrClosed)
+	_ = b.Conn.Close() // nothing is lost by it that was not lost before
+	<-b.done
 }
 
 // SetDeadline implements net.Conn, for reads: writes have deadlines of their

@@ -143,12 +143,11 @@ func TestBatchCloses(t *testing.T) {
 			if _, err := b.Read(make([]byte, 1)); err == nil {
 				t.Fatal("Read() = nil, want an error")
 			}
-			write(t, b, []byte("x"))
+			if n, err := b.Write([]byte("x")); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("Write() = %d, %v, want 0, EOF", n, err)
+			}
 			if err := b.Close(); err != nil {
 				t.Errorf("Close() = %v, want nil", err)
-			}
-			if _, err := b.Write([]byte("x")); err == nil {
-				t.Error("Write() after Close = nil, want an error")
 			}
 		})
 	})
@@ -185,5 +184,80 @@ func TestBatchIsNotInTheWay(t *testing.T) {
 		if got := string(b.gathered); got != "second" {
 			t.Errorf("gathered %q, want %q", got, "second")
 		}
+	})
+}
+
+// A write that waits for room ends with the connection, also when what is on its
+// way goes out.
+func TestBatchEndsWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &heldConn{ended: make(chan struct{}), room: make(chan struct{})}
+		b := newBatch(c, false, time.Hour)
+		go func() { _, _ = b.Read(make([]byte, 1)) }()
+		write(t, b, []byte("on its way"))
+		synctest.Wait()
+		piece := make([]byte, largeWrite/2)
+		for range mostGathered / len(piece) {
+			write(t, b, piece)
+		}
+		waits := make(chan error, 1)
+		go func() {
+			_, err := b.Write(piece)
+			waits <- err
+		}()
+		synctest.Wait()
+		close(c.ended)
+		synctest.Wait()
+		close(c.room)
+		select {
+		case err := <-waits:
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("Write() = %v, want EOF", err)
+			}
+		case <-time.After(time.Hour):
+			t.Error("Write() waits for a connection that has ended")
+		}
+		_ = b.Close()
+	})
+}
+
+// heldConn is a connection whose other side takes nothing before room is
+// closed, and is gone when ended is.
+type heldConn struct {
+	net.Conn
+	ended, room chan struct{}
+}
+
+func (c *heldConn) Read([]byte) (int, error) {
+	<-c.ended
+	return 0, io.EOF
+}
+
+func (c *heldConn) Write(p []byte) (int, error) {
+	<-c.room
+	return len(p), nil
+}
+
+func (c *heldConn) SetWriteDeadline(time.Time) error { return nil }
+func (c *heldConn) Close() error                     { return nil }
+
+// A link that is slow is not one that is stuck.
+func TestBatchIsPatientWithASlowLink(t *testing.T) {
+	batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+		var reading sync.WaitGroup
+		reading.Go(func() { // 128 KiB a second
+			buf := make([]byte, 8<<10)
+			for {
+				if _, err := io.ReadFull(other, buf); err != nil {
+					return
+				}
+				<-time.After(time.Second / 16)
+			}
+		})
+		for range 128 {
+			write(t, b, make([]byte, largeWrite))
+		}
+		_ = b.Close()
+		reading.Wait()
 	})
 }

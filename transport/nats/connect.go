@@ -36,6 +36,7 @@ func Connect(ctx context.Context, url string, opts ...Option) (*Conn, error) {
 		err = errNoHeaders
 	}
 	if err != nil {
+		c.link.stop(true)
 		c.die()
 		return nil, &connectError{text: "nats: connect to " + at + ": " + explain(ctx, at, err, c.link.failure(), o), cause: err}
 	}

@@ -21,7 +21,7 @@ type link struct {
 	die     context.CancelFunc
 
 	mu     sync.Mutex // guards the fields below
-	newest net.Conn
+	newest *batch
 	failed error // of the newest attempt
 }
 
@@ -81,8 +81,12 @@ func (l *link) track(c net.Conn, buffers bool, err error) (net.Conn, error) {
 		_ = c.Close() // nothing was sent on it
 		return nil, context.Cause(l.life)
 	}
-	l.newest = c
-	return newBatch(c, buffers, l.timeout), nil
+	if l.newest != nil {
+		// The client leaves a connection behind whose greeting has failed.
+		l.newest.abort()
+	}
+	l.newest = newBatch(c, buffers, l.timeout)
+	return l.newest, nil
 }
 
 // failure returns what the newest attempt came to: the client keeps some of
@@ -101,6 +105,6 @@ func (l *link) stop(abort bool) {
 	newest := l.newest
 	l.mu.Unlock()
 	if abort && newest != nil {
-		_ = newest.Close() // it is to fail
+		newest.abort()
 	}
 }

@@ -73,7 +73,7 @@ type Config struct {
 	MaxDepth int
 
 	// NoLocal sends every call through the broker, also those that this node
-	// could execute itself at once.
+	// could execute itself.
 	NoLocal bool
 
 	// Grace is how long a call waits for a first worker before it fails with

@@ -61,7 +61,7 @@ type Node struct {
 	// mu guards what follows, the closing of lost, and what is added to
 	// goroutines. It comes last in the lock order: worker.mu, calls.mu, mu.
 	mu       sync.Mutex
-	settled  chan struct{}            // closed when none is; nil unless Drain waits for that
+	settled  chan struct{}            // closed when no call is open; nil unless Drain waits for that
 	denied   map[string]chan error    // publishes whose refusal somebody waits for, by subject
 	lostErr  error                    // why the connection ended
 	endErr   error                    // what Drain and Close return

@@ -253,11 +253,8 @@ func (ex *execution) ring(now instant) {
 		w.mu.Unlock()
 		return
 	}
-	accept := !ex.accepted && !ex.foreign && ex.awaiter == nil
-	if accept {
+	if !ex.accepted && !ex.foreign && ex.awaiter == nil {
 		w.acceptLocked(ex, now)
-	}
-	if accept {
 		w.mu.Unlock()
 		w.sendAccepted(ex)
 		w.mu.Lock()

@@ -96,8 +96,8 @@ func cutToken(s string) (token, rest string, ok bool) {
 	return token, rest, ok && isWhole(token)
 }
 
-// isReserved says whether s is what may follow the depth: tokens of ours. The
-// address becomes the beginning of a subject, so wildcards must not pass.
+// isReserved says whether s is what may follow the depth: tokens of ours. A
+// worker may answer at the whole address, so wildcards must not pass.
 func isReserved(s string) bool {
 	if len(s) > MaxName {
 		return false

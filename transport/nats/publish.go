@@ -14,7 +14,8 @@ import (
 // Publish implements transport.Conn. While the connection is cut it fails at
 // once with transport.ErrDisconnected; otherwise it copies m to the client's
 // buffer and does not wait, except that a server which has stopped reading can
-// hold it up for 5 seconds, whatever ctx says.
+// hold it up for 6 seconds, whatever ctx says, once very much was gathered for
+// it.
 func (c *Conn) Publish(_ context.Context, m *transport.Message) error {
 	if err := c.publish(m); err != nil {
 		return fmt.Errorf("nats: publish to %q: %w", m.Subject, err)

@@ -12,14 +12,12 @@ import "time"
 type nearby struct {
 	waiting mailbox
 	started instant // when one was last started
-	hope    int     // above zero while waiting near is worth it
+	hope    int     // how many may wait; below one, none
 }
 
 const (
-	nearWait = 500 * time.Microsecond
-	maxNear  = 128
-
-	mostHope   = maxNear
+	nearWait   = 500 * time.Microsecond
+	mostHope   = 128
 	nearMissed = 16  // hope that a wait in vain costs
 	nearGiveUp = 256 // calls that are sent at once when there is none left
 )
@@ -30,7 +28,7 @@ func (n *nearby) worthwhile() bool {
 		n.hope++
 		return false
 	}
-	return n.waiting.count < min(n.hope, maxNear)
+	return n.waiting.count < n.hope
 }
 
 // starts notes that one is started.

@@ -25,7 +25,7 @@ func (s *frameSubjects) subject(inbox, suffix string) string {
 		return wire.FrameSubject(inbox, suffix)
 	}
 	if known, ok := s.results.Load(inbox); ok {
-		return known.(string) //nolint:errcheck // there is nothing else in it
+		return known.(string)
 	}
 	if s.count.Add(1) > maxFrameSubjects {
 		s.count.Store(0)

@@ -13,14 +13,16 @@ import (
 // blocks.
 func (w *worker) receive(s *service, m *transport.Message) {
 	n := w.n
-	ex := &execution{
+	r := &remoteExecution{execution: execution{
 		w: w, service: s,
-		reply:   m.Reply,
+
 		attempt: 1,
 		size:    len(m.Data),
 		body:    m.Data,
 		arrived: n.clock.now(),
-	}
+	}, from: origin{reply: m.Reply}}
+	ex := &r.execution
+	ex.origin = &r.from
 	ex.alarm.owner = ex
 	address, key, native := wire.ParseAddress(n.cfg.Namespace, m.Reply)
 	if native {

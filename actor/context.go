@@ -91,17 +91,23 @@ func (ex *execution) Value(key any) any {
 	}
 	// The context package looks here for the canceller of its own that Done
 	// came from. Finding it, it needs no goroutine for a derived context.
-	return standard.Value(key)
+	return standard.Context.Value(key)
 }
 
 // String keeps a context that is printed from printing an input.
 func (ex *execution) String() string { return "atasks.call(" + ex.id() + ")" }
 
+// standardContext is the context of the standard library behind an execution.
+type standardContext struct {
+	context.Context
+	end context.CancelCauseFunc
+}
+
 // standardLocked makes the context of the standard library that stands behind
 // this one.
 func (ex *execution) standardLocked() context.Context {
 	if ex.standard != nil {
-		return ex.standard
+		return ex.standard.Context
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	end := cancel
@@ -113,7 +119,7 @@ func (ex *execution) standardLocked() context.Context {
 			stop() // releases the timer
 		}
 	}
-	ex.standard, ex.cancelCause = ctx, end
+	ex.standard = &standardContext{ctx, end}
 	if ex.cause != nil {
 		end(ex.cause)
 	}
@@ -134,9 +140,9 @@ func (ex *execution) endContext(cause error) {
 	if ex.cause == nil {
 		ex.cause = cause
 	}
-	cancel := ex.cancelCause
+	standard := ex.standard
 	ex.mu.Unlock()
-	if cancel != nil {
-		cancel(cause) // runs what others hung on it, so without the lock
+	if standard != nil {
+		standard.end(cause) // runs what others hung on it, so without the lock
 	}
 }

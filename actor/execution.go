@@ -15,21 +15,15 @@ import (
 type execution struct {
 	w       *worker
 	service *service
-	awaiter *call  // in this process; nil when the answer goes by the transport
-	reply   string // the return address
-	key     string // of the call among all that this node executes from others
-	caller  string // the node that awaits it; empty for a foreign caller
-	token   string // the call's own ID
-	inbox   int32  // how much of reply is the caller's inbox
+	awaiter *call // in this process; nil when the answer goes by the transport
+	*origin
 	attempt int32
-	foreign bool // the caller knows nothing of our frames
 	tell    bool // nobody waits for the result
 	pushes  bool // the awaiter wants progress frames
 	depth   int
-	size    int         // of the input in bytes
-	in      any         // the input where it never left the process …
-	body    []byte      // … or its encoding
-	codec   codec.Codec // of body, and of the reply
+	size    int    // of the input in bytes
+	in      any    // the input where it never left the process …
+	body    []byte // … or its encoding
 	meta    metadata
 
 	arrived  instant
@@ -53,11 +47,29 @@ type execution struct {
 	children   *call   // unfinished calls of the handler
 	reported   *report // nil while the handler has not said how far it is
 
-	mu          sync.Mutex // guards the context's own fields
-	cause       error      // why it ended; nil while it has not
-	stopped     error      // why this node's drain ended it; nil otherwise
-	standard    context.Context
-	cancelCause context.CancelCauseFunc
+	mu       sync.Mutex       // guards the context's own fields
+	cause    error            // why it ended; nil while it has not
+	stopped  error            // why this node's drain ended it; nil otherwise
+	standard *standardContext // nil until somebody asks for Done
+}
+
+// origin says where a call came from and how it is answered. The calls that a
+// node makes and executes itself share one, which is never changed.
+type origin struct {
+	reply   string      // the return address
+	key     string      // of the call among all that this node executes from others
+	caller  string      // the node that awaits it; empty for a foreign caller
+	token   string      // the call's own ID
+	codec   codec.Codec // of the input's encoding, and of the reply
+	inbox   int32       // how much of reply is the caller's inbox
+	foreign bool        // the caller knows nothing of our frames
+}
+
+// remoteExecution is an execution for another node, in one piece with its
+// origin.
+type remoteExecution struct {
+	execution
+	from origin
 }
 
 // executionState says where an execution is.

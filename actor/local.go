@@ -110,7 +110,7 @@ func (w *worker) localExecution(c *call, s *service, now instant) (*execution, *
 	}
 	ex := &execution{
 		w: w, service: s,
-		caller:  w.n.id,
+		origin:  w.own,
 		tell:    c.tell,
 		pushes:  c.progress != nil && !c.tell,
 		depth:   int(c.depth),
@@ -118,12 +118,13 @@ func (w *worker) localExecution(c *call, s *service, now instant) (*execution, *
 		size:    len(c.body),
 		in:      c.in,
 		body:    body,
-		codec:   w.n.cfg.Codec,
 		arrived: now, deadline: c.handlerDeadline(),
 	}
 	ex.alarm.owner = ex
 	if c.tell {
-		ex.token = c.id()
+		from := *w.own
+		from.token = c.id()
+		ex.origin = &from
 	} else {
 		ex.awaiter = c
 	}

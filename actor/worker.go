@@ -13,7 +13,8 @@ import (
 // and starts them as slots become free.
 type worker struct {
 	n      *Node
-	local  int // executing calls below which a call of our own stays here
+	local  int     // executing calls below which a call of our own stays here
+	own    *origin // of the calls that this node makes itself
 	frames frameSubjects
 
 	mu       sync.Mutex // guards what follows, and executions as their type says; taken before calls.mu and Node.mu
@@ -48,6 +49,7 @@ const acceptAfter = 20 * time.Millisecond
 func newWorker(n *Node) *worker {
 	w := &worker{
 		n:        n,
+		own:      &origin{caller: n.id, codec: n.cfg.Codec},
 		slots:    slots{total: n.cfg.Slots},
 		near:     nearby{hope: mostHope},
 		local:    min(runtime.GOMAXPROCS(0), n.cfg.Slots),

@@ -71,8 +71,8 @@ func TestLimitLetsTheNextThrough(t *testing.T) {
 	w := n.worker
 	// Arranged by hand: the limit is free, one call has been let through and
 	// waits in the mailbox, another still waits for the limit, the slot is taken.
-	through := &execution{w: w, service: limited, tell: true, size: 3}
-	blocked := &execution{w: w, service: limited, tell: true, size: 5}
+	through := &execution{w: w, service: limited, origin: w.own, tell: true, size: 3}
+	blocked := &execution{w: w, service: limited, origin: w.own, tell: true, size: 5}
 	w.mu.Lock()
 	w.slots.take(0)
 	for _, ex := range []*execution{through, blocked} {

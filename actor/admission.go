@@ -13,14 +13,16 @@ import (
 // blocks.
 func (w *worker) receive(s *service, m *transport.Message) {
 	n := w.n
-	r := &remoteExecution{execution: execution{
-		w: w, service: s,
-
-		attempt: 1,
-		size:    len(m.Data),
-		body:    m.Data,
-		arrived: n.clock.now(),
-	}, from: origin{reply: m.Reply}}
+	r := &remoteExecution{
+		execution: execution{
+			w: w, service: s,
+			attempt: 1,
+			size:    len(m.Data),
+			body:    m.Data,
+			arrived: n.clock.now(),
+		},
+		from: origin{reply: m.Reply},
+	}
 	ex := &r.execution
 	ex.origin = &r.from
 	ex.alarm.owner = ex

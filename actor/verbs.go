@@ -22,7 +22,7 @@ func (n *Node) knownVerbs() map[string]verb {
 		wire.VerbInfo: {toAll: true, handle: n.inspects(wire.VerbInfo)},
 		wire.VerbPs:   {toAll: true, handle: n.inspects(wire.VerbPs)},
 		wire.VerbCancel: {handle: func(m *transport.Message, _ bool) {
-			n.cancelled(m.Data)
+			n.worker.cancelled(m.Data)
 			n.answer(m.Reply, nil)
 		}},
 		wire.VerbAwaits: {handle: func(m *transport.Message, _ bool) {

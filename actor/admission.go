@@ -41,10 +41,6 @@ func (w *worker) receive(s *service, m *transport.Message) {
 		ex.refuse(f)
 		return
 	}
-	if m.Redelivered {
-		w.redelivered(ex)
-		return
-	}
 	w.admit(ex)
 }
 

@@ -24,6 +24,7 @@ type Broker struct {
 	mu     sync.RWMutex
 	index  index
 	conns  map[*conn]struct{}
+	stores map[string]*records
 	closed bool
 }
 
@@ -47,7 +48,8 @@ func New(opts ...Option) *Broker {
 			ReplyPrefixes: []string{"_INBOX."},
 			Discovery:     true,
 		},
-		conns: make(map[*conn]struct{}),
+		conns:  make(map[*conn]struct{}),
+		stores: make(map[string]*records),
 	}
 	for _, opt := range opts {
 		opt(b)
@@ -70,7 +72,8 @@ func (b *Broker) Connect() (transport.Conn, error) {
 
 // Close ends all connections as their own Close does, except that their owners
 // hear Closed with a reason, and waits until no goroutine of the broker is
-// left. So it must not be called from a handler. It is idempotent.
+// left. What was stored is gone. So it must not be called from a handler. It is
+// idempotent.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	b.closed = true
@@ -82,6 +85,11 @@ func (b *Broker) Close() error {
 	why := fmt.Errorf("loopback: broker closed: %w", transport.ErrClosed)
 	for _, c := range conns {
 		c.end(why)
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, r := range b.stores {
+		r.clear()
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ type conn struct {
 
 	// Guarded by broker.mu.
 	subs    map[*subscription]struct{} // those whose goroutine has not ended
-	leaving bool                       // takes no more subscriptions
+	stores  []*store
+	leaving bool // takes no more subscriptions and stores
 }
 
 func (c *conn) Attach(events func(transport.Event)) error {
@@ -131,11 +132,18 @@ func (c *conn) end(why error) {
 	}
 	c.closed.Store(true)
 	c.broker.withdraw(subs...)
+	var watches []*watch
+	for _, s := range c.stores { // none is added any more
+		watches = append(watches, s.stop()...)
+	}
 	for _, s := range subs {
 		s.stop()
 	}
 	for _, s := range subs {
 		<-s.done
+	}
+	for _, w := range watches {
+		<-w.done
 	}
 	c.owner.End(why)
 	close(c.done)

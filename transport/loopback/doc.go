@@ -18,6 +18,11 @@
 // published it, on the first of its subscriptions outside any group that
 // matches the reply subject. A member of a group is chosen at random.
 //
+// # Store
+//
+// The connections are transport.Storers. The records of a broker are in memory,
+// outlive the connections and end with the broker. No outcome is ever unknown.
+//
 // # Bounds
 //
 // What waits for one subscription is bounded by 64 MiB, as in the NATS client;
@@ -29,5 +34,6 @@
 //
 // # What the caller owes
 //
-// Close on the broker or on each connection: a subscription has a goroutine.
+// Close on the broker or on each connection: a subscription has a goroutine,
+// and so has a watch.
 package loopback

@@ -32,4 +32,9 @@ func TestConformance(t *testing.T) {
 	transporttest.Run(t, openHarness)
 }
 
+func TestStoreConformance(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, openHarness)
+}
+
 func BenchmarkConformance(b *testing.B) { transporttest.Bench(b, openHarness) }

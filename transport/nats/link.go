@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/atasks-io/atasks/internal/netbatch"
 )
 
 // link makes the client's network connections, so that making one can be
@@ -23,7 +21,7 @@ type link struct {
 	die     context.CancelFunc
 
 	mu     sync.Mutex // guards the fields below
-	newest *netbatch.Conn
+	newest *batch
 	failed error // of the newest attempt
 }
 
@@ -36,7 +34,7 @@ func newLink() *link {
 // install makes the client use l, on top of what o asks for.
 func (l *link) install(o *nats.Options) {
 	l.dialer.Timeout = o.Timeout
-	l.timeout, o.FlusherTimeout = o.FlusherTimeout, 0 // it does not know how long a write takes: see netbatch
+	l.timeout, o.FlusherTimeout = o.FlusherTimeout, 0 // it does not know how long a write takes: see batch
 	if o.Dialer != nil {
 		l.dialer = *o.Dialer
 	}
@@ -85,9 +83,9 @@ func (l *link) track(c net.Conn, buffers bool, err error) (net.Conn, error) {
 	}
 	if l.newest != nil {
 		// The client leaves a connection behind whose greeting has failed.
-		l.newest.Abort()
+		l.newest.abort()
 	}
-	l.newest = netbatch.New(c, buffers, l.timeout)
+	l.newest = newBatch(c, buffers, l.timeout)
 	return l.newest, nil
 }
 
@@ -107,6 +105,6 @@ func (l *link) stop(abort bool) {
 	newest := l.newest
 	l.mu.Unlock()
 	if abort && newest != nil {
-		newest.Abort()
+		newest.abort()
 	}
 }

@@ -23,6 +23,7 @@ func TestSuiteCatches(t *testing.T) {
 		for _, m := range mutants() {
 			if m.name == name {
 				Run(t, openMutant(m))
+				RunStore(t, openMutant(m))
 				return
 			}
 		}
@@ -77,7 +78,7 @@ func runOn(t *testing.T, m mutant) (out string, err error) {
 func TestSuiteHasCases(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, tp := range topics() {
+	for _, tp := range append(topics(), storeTopics()...) {
 		if len(tp.cases) == 0 {
 			t.Errorf("topic %q has no cases", tp.name)
 		}

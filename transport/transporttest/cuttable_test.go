@@ -35,8 +35,11 @@ func openMutant(m mutant) Open {
 
 // Limit is short where a case has to fail.
 func (f *fabric) Limit() time.Duration {
-	if f.mutant.caught == "" {
+	switch {
+	case f.mutant.caught == "":
 		return 10 * time.Second
+	case strings.HasPrefix(f.mutant.caught, "expiry/"):
+		return 3 * time.Second // these take their time also where nothing is wrong
 	}
 	return time.Second
 }
@@ -94,6 +97,7 @@ type cuttable struct {
 	cut     bool
 	closed  bool
 	subs    []transport.Subscription
+	watches []transport.Watcher
 	refused []string
 }
 
@@ -108,9 +112,12 @@ func (c *cuttable) Attach(events func(transport.Event)) error { return c.owner.A
 func (c *cuttable) sever() {
 	c.mu.Lock()
 	c.cut = true
-	subs := c.subs
+	subs, watches := c.subs, c.watches
 	c.mu.Unlock()
 	if c.fabric.mutant.forgets {
+		for _, w := range watches {
+			go w.Close()
+		}
 		for _, s := range subs {
 			go s.Close() // its handler may be stuck
 		}

@@ -6,6 +6,8 @@
 //		transporttest.Run(t, func(tb testing.TB) transporttest.Harness { return newFabric(tb) })
 //	}
 //
+// [RunStore] does the same for connections that are transport.Storers.
+//
 // # What a transport brings
 //
 // A [Harness] that opens connections to one fabric. Abilities beyond that are

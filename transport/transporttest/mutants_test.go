@@ -16,13 +16,14 @@ type mutant struct {
 	name   string
 	caught string // the case that must fail; empty: all must pass
 	wrap   func(transport.Conn) transport.Conn
+	store  func(*brokenStore) // what it does to each store; see storemutants_test.go
 
 	// Ways that are built into the fabric, see there.
 	silent, patient, forgets, resurrects bool
 }
 
 func mutants() []mutant {
-	return []mutant{
+	return append(storeMutants(), []mutant{
 		{name: "keeps its promises"},
 		{name: "publishes later what it was given", caught: "publish/keeps nothing of the message", wrap: with(publishLater)},
 		{name: "uses one buffer for all messages", caught: "publish/gives each subscription what it may keep and change", wrap: with(oneBuffer)},
@@ -58,7 +59,7 @@ func mutants() []mutant {
 		{name: "brings back what was closed in a cut", caught: "cut/what is closed or drained meanwhile stays so", resurrects: true},
 		{name: "hides a cut", caught: "cut/is reported, and its end when all is in place", wrap: with(hideCut)},
 		{name: "accepts and loses in a cut", caught: "cut/Publish meanwhile", wrap: with(swallow(transport.ErrDisconnected))},
-	}
+	}...)
 }
 
 // broken is a connection some of whose methods have been replaced.

@@ -47,9 +47,14 @@ func topics() []topic {
 // are parallel, when t's function may return.
 func Run(t *testing.T, open Open) {
 	t.Helper()
+	runTopics(t, open, topics())
+}
+
+func runTopics(t *testing.T, open Open, all []topic) {
+	t.Helper()
 	shared := open(t)
 	features := featuresOf(t, shared)
-	for _, tp := range topics() {
+	for _, tp := range all {
 		if tp.unless != nil {
 			if why := tp.unless(shared, features); why != "" {
 				t.Logf("topic %q does not apply: %s", tp.name, why)

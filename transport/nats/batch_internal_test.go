@@ -165,6 +165,13 @@ func TestBatchCloses(t *testing.T) {
 
 // Where writes are far apart each goes out by itself, and waits for no other
 // goroutine.
+// gathered returns what waits to be sent.
+func gathered(b *batch) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.gathered)
+}
+
 func TestBatchIsNotInTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -174,14 +181,14 @@ func TestBatchIsNotInTheWay(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		for range 3 {
 			write(t, b, []byte("alone"))
-			if len(b.gathered) != 0 {
-				t.Errorf("%d bytes were gathered, want none", len(b.gathered))
+			if got := gathered(b); got != "" {
+				t.Errorf("%q was gathered, want nothing", got)
 			}
 			<-time.After(2 * farApart)
 		}
 		write(t, b, []byte("first"))
 		write(t, b, []byte("second"))
-		if got := string(b.gathered); got != "second" {
+		if got := gathered(b); got != "second" {
 			t.Errorf("gathered %q, want %q", got, "second")
 		}
 	})

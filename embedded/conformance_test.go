@@ -43,20 +43,59 @@ func TestConformanceListener(t *testing.T) {
 	})
 }
 
-// Each connection is to another member than the one before.
+// openCluster makes each connection to another member than the one before.
+func openCluster(tb testing.TB) transporttest.Harness {
+	tb.Helper()
+	return cluster(tb, func(int, *Config) {})
+}
+
+func cluster(tb testing.TB, change func(int, *Config)) transporttest.Harness {
+	tb.Helper()
+	all := runCluster(tb, 3, change)
+	var next atomic.Int32
+	return fabric(func(tb testing.TB) (transport.Conn, error) {
+		tb.Helper()
+		n := int(next.Add(1))
+		if s := all[n%3]; n%2 == 0 {
+			return s.Connect()
+		}
+		return atnats.Connect(within(tb), all[n%3].URL())
+	})
+}
+
 func TestConformanceCluster(t *testing.T) {
 	t.Parallel()
-	transporttest.Run(t, func(tb testing.TB) transporttest.Harness {
+	transporttest.Run(t, openCluster)
+}
+
+// A server without a directory keeps records in memory.
+func TestStoreConformanceMemory(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, func(tb testing.TB) transporttest.Harness {
 		tb.Helper()
-		all := runCluster(tb, 3, func(int, *Config) {})
-		var next atomic.Int32
-		return fabric(func(tb testing.TB) (transport.Conn, error) {
-			tb.Helper()
-			n := int(next.Add(1))
-			if s := all[n%3]; n%2 == 0 {
-				return s.Connect()
-			}
-			return atnats.Connect(within(tb), all[n%3].URL())
-		})
+		s := run(tb, Config{})
+		return fabric(func(testing.TB) (transport.Conn, error) { return s.Connect() })
+	})
+}
+
+func TestStoreConformanceNamespace(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, func(tb testing.TB) transporttest.Harness {
+		tb.Helper()
+		s := run(tb, Config{Dir: tb.TempDir(), Namespaces: []Namespace{{Name: "a"}, {Name: "b"}}})
+		return fabric(func(testing.TB) (transport.Conn, error) { return s.ConnectAs("a") })
+	})
+}
+
+func TestStoreConformanceCluster(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, openCluster)
+}
+
+func TestStoreConformanceClusterOnDisk(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, func(tb testing.TB) transporttest.Harness {
+		tb.Helper()
+		return cluster(tb, func(_ int, c *Config) { c.Dir = tb.TempDir() })
 	})
 }

@@ -77,12 +77,33 @@ func (s *Server) start() error {
 		_ = poll(ctx, func() bool { return s.ns.ClusterAddr() != nil || log.failure() != "" })
 	}
 	s.own = own
+	if s.store != nil && !s.store.kept && len(s.setup.Namespaces) == 0 {
+		s.forbidFiles()
+	}
 	if failure := s.listening(log); failure != nil {
 		s.ns.Shutdown()
 		s.ns.WaitForShutdown()
 		return failure
 	}
 	return nil
+}
+
+// forbidFiles says also in the limits of the one account, which clients can ask
+// for, that nothing is kept on disk: a cluster does not look at what its servers
+// have when it makes a stream. Accounts of namespaces say so already.
+func (s *Server) forbidFiles() {
+	all := server.JetStreamAccountLimits{
+		MaxMemory: -1, MaxStore: 0, MaxStreams: -1, MaxConsumers: -1,
+		MaxAckPending: -1, MemoryMaxStreamBytes: -1, StoreMaxStreamBytes: -1,
+	}
+	limits := map[string]server.JetStreamAccountLimits{"": all}
+	account := s.ns.GlobalAccount()
+	// Whatever fails here has failed for JetStream as a whole, which is in the log.
+	if account.UpdateJetStreamLimits(limits) != nil && account.DisableJetStream() == nil {
+		// A server that is alone takes the step from no limit to 0 for a claim
+		// on one byte, which it has not got. Nothing is stored yet.
+		_ = account.EnableJetStream(limits, nil)
+	}
 }
 
 // listening notes the addresses that the server got, or says why it got none.

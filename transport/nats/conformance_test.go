@@ -23,6 +23,30 @@ func TestConformanceBorrowed(t *testing.T) {
 	transporttest.Run(t, openBorrowed)
 }
 
+func TestStoreConformanceTCP(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, openStores)
+}
+
+func TestStoreConformanceInProcess(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, func(tb testing.TB) transporttest.Harness {
+		tb.Helper()
+		o := storing(tb)
+		o.DontListen = true
+		return &inProcess{server: start(tb, o)}
+	})
+}
+
+func TestStoreConformanceBorrowed(t *testing.T) {
+	t.Parallel()
+	transporttest.RunStore(t, func(tb testing.TB) transporttest.Harness {
+		tb.Helper()
+		h := openStores(tb).(overTCP)
+		return borrowed{&h.breaker, h}
+	})
+}
+
 func BenchmarkTCP(b *testing.B) { transporttest.Bench(b, openDirect) }
 
 func BenchmarkInProcess(b *testing.B) { transporttest.Bench(b, openInProcess) }

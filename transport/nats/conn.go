@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -24,6 +26,7 @@ type Conn struct {
 	prefixes []string
 	owner    transport.Owner
 	refusals refusals
+	flights  flights
 
 	state   atomic.Int32 // one of the states below
 	cuts    atomic.Int64 // how often the link has been cut
@@ -39,7 +42,8 @@ type Conn struct {
 	// mu guards the fields below. It is not held while the client is called.
 	mu      sync.Mutex
 	subs    map[*subscription]struct{} // those that have not ended
-	leaving bool                       // takes no more subscriptions
+	stores  map[*store]struct{}        // those that are not closed
+	leaving bool                       // takes no more subscriptions and stores
 	closing bool
 }
 
@@ -59,6 +63,7 @@ func newConn(set *settings) *Conn {
 		watched:  make(chan struct{}),
 		done:     make(chan struct{}),
 		subs:     make(map[*subscription]struct{}),
+		stores:   make(map[*store]struct{}),
 	}
 	c.life, c.die = context.WithCancel(context.Background())
 	return c
@@ -195,6 +200,7 @@ func (c *Conn) end() {
 	first := !c.closing
 	c.closing, c.leaving = true, true
 	subs := c.list()
+	stores := slices.Collect(maps.Keys(c.stores))
 	c.mu.Unlock()
 	if !first {
 		<-c.done
@@ -202,6 +208,11 @@ func (c *Conn) end() {
 	}
 	before := c.state.Swap(closed)
 	c.die()
+	c.flights.end(transport.ErrClosed)
+	var watches []*watch
+	for _, s := range stores {
+		watches = append(watches, s.stop()...)
+	}
 	for _, s := range subs {
 		s.drop()
 	}
@@ -217,6 +228,9 @@ func (c *Conn) end() {
 	}
 	for _, s := range subs {
 		<-s.done
+	}
+	for _, w := range watches {
+		<-w.done
 	}
 	<-c.watched
 	c.owner.End(nil)

@@ -23,6 +23,17 @@
 // behind; what comes above that is lost, and the owner hears Dropped. How
 // these values were chosen is written in docs/adr/0004-nats-client.md.
 //
+// # Store
+//
+// With JetStream, NATS 2.11 or later, the connections are transport.Storers. A
+// store is a key-value bucket, so that "nats kv" shows what is in it. Requests
+// are answered in the client's inbox: where permissions count, give the
+// connection one of its own, with nats.CustomInboxPrefix in ClientOptions.
+// Records are kept on three servers of a cluster unless StoreConfig says
+// otherwise. While the stream has no leader, 4 to 9 seconds after one has died,
+// writes fail with transport.ErrStoreUnavailable, and reads when their context
+// ends.
+//
 // # What the fabric guarantees
 //
 // Core NATS delivers at most once. Of the guarantees of transport.Conn, one

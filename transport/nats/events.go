@@ -2,6 +2,7 @@ package nats
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -35,6 +36,7 @@ func (c *Conn) watch(status chan nats.Status) {
 func (c *Conn) setCut() {
 	if c.state.CompareAndSwap(live, cut) {
 		c.cuts.Add(1)
+		c.flights.end(transport.ErrDisconnected)
 		c.owner.Notify(transport.Event{Kind: transport.Cut})
 	}
 }
@@ -65,6 +67,7 @@ func (c *Conn) setLost() {
 	if c.state.Swap(closed) == closed {
 		return
 	}
+	c.flights.end(transport.ErrClosed)
 	err := c.nc.LastError()
 	if c.link == nil || err == nil {
 		// The last error of a connection that was lent may be an old one, and
@@ -76,6 +79,11 @@ func (c *Conn) setLost() {
 
 // denied tells of a refusal by the server.
 func (c *Conn) denied(err error) {
+	inbox := c.nc.Opts.InboxPrefix
+	if inbox == "" {
+		inbox = strings.TrimSuffix(nats.InboxPrefix, ".")
+	}
+	c.flights.deny(refusedSubject(err), inbox, denial(err))
 	c.owner.Notify(transport.Event{Kind: transport.Denied, Subject: refusedSubject(err), Err: err})
 }
 

@@ -234,6 +234,20 @@ func openTCP(tb testing.TB) transporttest.Harness {
 	return overTCP{startProxy(tb, start(tb, guardedOptions()).Addr().String())}
 }
 
+// storing are guardedOptions with JetStream.
+func storing(tb testing.TB) server.Options {
+	tb.Helper()
+	o := guardedOptions()
+	o.JetStream, o.StoreDir = true, tb.TempDir()
+	return o
+}
+
+// openStores is openTCP with JetStream.
+func openStores(tb testing.TB) transporttest.Harness {
+	tb.Helper()
+	return overTCP{startProxy(tb, start(tb, storing(tb)).Addr().String())}
+}
+
 func (h overTCP) Open(tb testing.TB) transport.Conn {
 	tb.Helper()
 	return h.connect(tb, "joe:all")

@@ -28,7 +28,8 @@ const (
 	ttlHeader       = "Nats-TTL"
 	operationHeader = "KV-Operation"
 	reasonHeader    = "Nats-Marker-Reason"
-	purged          = "PURGE" // DEL would get a second marker when it expires
+	sequenceHeader  = "Nats-Sequence" // of what a stream republishes
+	purged          = "PURGE"         // DEL would get a second marker when it expires
 )
 
 // What the server says of a write that it has not made.

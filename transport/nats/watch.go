@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/atasks-io/atasks/transport"
@@ -33,6 +35,8 @@ type watch struct {
 	prefix  string
 	handler func(transport.Change)
 	wake    chan struct{} // of size 1: that there is news is all that counts
+	newest  atomic.Uint64 // the highest sequence that the news have told of
+	seen    atomic.Uint64 // the cursor, for the news
 	done    chan struct{} // closed when run returns
 	life    context.Context
 	die     context.CancelFunc
@@ -70,7 +74,7 @@ func (s *store) watch(prefix string, handler func(transport.Change)) (*watch, er
 	if err := s.check("any"); err != nil {
 		return nil, err
 	}
-	news, err := s.conn.subscribe(s.news(prefix), "", func(*transport.Message) { w.hurry() })
+	news, err := s.conn.subscribe(s.news(prefix), "", w.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +92,17 @@ func (s *store) watch(prefix string, handler func(transport.Change)) (*watch, er
 	return w, nil
 }
 
-// hurry makes the watch ask now.
-func (w *watch) hurry() {
+// hear takes the news of a change, and makes the watch ask unless it has seen
+// that one.
+func (w *watch) hear(m *transport.Message) {
+	seq, err := strconv.ParseUint(m.Header.Get(sequenceHeader), 10, 64)
+	if err != nil {
+		return // not from the stream
+	}
+	w.newest.Store(max(seq, w.newest.Load())) // this is the only goroutine that does
+	if seq <= w.seen.Load() {
+		return
+	}
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -111,16 +124,18 @@ func (w *watch) run(news transport.Subscription) {
 	defer timer.Stop()
 	compare, retry := true, firstRetry
 	for {
+		hurried := false
 		select {
 		case <-w.life.Done():
 			return
 		case <-w.wake:
+			hurried = true
 		case <-timer.C:
 		}
 		// What was deleted long ago has left no trace by now.
 		compare = compare || time.Since(w.whole) > markerLife/2
 		pause := lookAgain
-		switch err := w.look(compare); {
+		switch err := w.look(compare, hurried); {
 		case w.life.Err() != nil:
 			return
 		case err == nil:
@@ -139,13 +154,16 @@ func (w *watch) run(news transport.Subscription) {
 }
 
 // look tells of everything that there is after the cursor. To compare, it
-// begins at the start, and tells of what is missing.
-func (w *watch) look(compare bool) error {
+// begins at the start, and tells of what is missing. Hurried, it does not ask
+// beyond what the news have told of: of many changes in a row each costs one
+// question.
+func (w *watch) look(compare, hurried bool) error {
 	if err := w.recognize(); err != nil {
 		return err
 	}
 	var seen map[string]struct{}
 	if compare {
+		w.seen.Store(0)
 		w.cursor, seen = 0, make(map[string]struct{})
 	}
 	for {
@@ -157,6 +175,7 @@ func (w *watch) look(compare bool) error {
 			break
 		}
 		w.cursor = uint64(m.revision)
+		w.seen.Store(w.cursor)
 		key := strings.TrimPrefix(m.subject, w.store.subject(""))
 		if seen != nil {
 			seen[key] = struct{}{}
@@ -164,6 +183,9 @@ func (w *watch) look(compare bool) error {
 		w.tell(key, m)
 		if w.life.Err() != nil {
 			return context.Cause(w.life)
+		}
+		if hurried && !compare && w.cursor >= w.newest.Load() {
+			return nil
 		}
 	}
 	for key, rev := range w.known {

@@ -7,6 +7,10 @@
 // implementation must do is tested by package transporttest; what only some
 // can do is a small extra interface that the runtime finds by assertion.
 //
+// One of these is [Storer]: a fabric that keeps records beside messages, each
+// with a revision that a writer must know to replace it, if need be for a time
+// only, and watched by whoever wants to know.
+//
 // # Subjects
 //
 // A subject is one or more tokens separated by dots. In the subject of a

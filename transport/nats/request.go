@@ -194,9 +194,10 @@ func (s *store) write(ctx context.Context, m *nats.Msg, last transport.Revision)
 			return rev, nil
 		case errors.Is(err, errNobody):
 			if !renewed {
-				renewed = true
-				if failed := s.renew(ctx); failed != nil {
-					return 0, s.unwritten(fmt.Errorf("%w: %s", err, failed.Error()))
+				failed := s.renew(ctx)
+				renewed = failed == nil || errors.Is(failed, transport.ErrDenied)
+				if failed != nil {
+					err = fmt.Errorf("%w: %s", err, failed.Error())
 				}
 			}
 		case isCode(err, codeInFlight):

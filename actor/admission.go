@@ -8,10 +8,11 @@ import (
 	"github.com/atasks-io/atasks/transport"
 )
 
-// receive takes a call from the transport. It runs on the subscription's
+// receive takes a call from the transport; to is the entity that it is a message
+// to, nil for a task. It runs on the subscription's
 // goroutine, decodes nothing but the address and the headers, and never
 // blocks.
-func (w *worker) receive(s *service, m *transport.Message) {
+func (w *worker) receive(s *service, m *transport.Message, to *seat) {
 	n := w.n
 	r := &remoteExecution{
 		execution: execution{
@@ -20,6 +21,7 @@ func (w *worker) receive(s *service, m *transport.Message) {
 			size:    len(m.Data),
 			body:    m.Data,
 			arrived: n.clock.now(),
+			entity:  to,
 		},
 		from: origin{reply: m.Reply},
 	}
@@ -87,6 +89,7 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 	ex.tell = h.Get(wire.HeaderTell) != "" && !ex.foreign
 	ex.pushes = h.Get(wire.HeaderProgress) != "" && !ex.foreign && !ex.tell
 	ex.meta = metaOf(h)
+	ex.setChain(h)
 	return nil
 }
 
@@ -140,6 +143,8 @@ func (w *worker) boundLocked(ex *execution) *wire.Failure {
 		return &wire.Failure{Code: wire.CodeDraining, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " is stopping"}
 	case w.inHand >= w.n.cfg.InHand && ex.depth == 0:
 		return &wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: "node " + w.n.id + " has " + strconv.Itoa(w.inHand) + " calls in hand, as many as its Config.InHand allows: start more workers, or raise it"}
+	case ex.entity != nil && ex.entity.kind != nil:
+		return w.seatLocked(ex)
 	default:
 		return nil
 	}

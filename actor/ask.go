@@ -35,6 +35,10 @@ func (t *calls) unheardLocked(c *call, now instant) {
 		t.armLocked(c, earliest(c.deadline, now.add(askAgain)), now)
 		t.mu.Unlock()
 	default:
+		if c.to != nil {
+			node := c.to.node
+			t.n.spawn(func() { t.n.members.silent(node) })
+		}
 		// A detour around another worker avoids this one, too: only nodes that
 		// answer are on it. What was sent before a cut was lost with it, most
 		// likely: were every node to look for a way around that, all would ask

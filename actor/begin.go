@@ -93,6 +93,11 @@ func (c *call) resolve(ctx context.Context, o *callOptions) error {
 	if d, ok := ctx.Deadline(); ok {
 		c.deadline = earliest(c.limit, c.n.clock.instant(d))
 	}
+	if c.to != nil {
+		if err := c.checkAsk(); err != nil {
+			return err
+		}
+	}
 	meta, _ := ctx.Value(metadataKey{}).(metadata)
 	return c.setHeader(meta, o)
 }
@@ -120,7 +125,7 @@ func (c *call) setHeader(meta metadata, o *callOptions) error {
 	if ct := c.n.contentType; ct != "" {
 		c.set(wire.HeaderContentType, ct)
 	}
-	return nil
+	return c.setChain()
 }
 
 func (c *call) set(key, value string) {
@@ -177,7 +182,9 @@ func (c *call) passOn() {
 
 // route executes the call here where that is as good, or sends it.
 func (c *call) route(now instant) {
-	if !c.n.worker.tryLocal(c, now) {
+	if c.to != nil {
+		c.routeAsk(now)
+	} else if !c.n.worker.tryLocal(c, now) {
 		c.send()
 	}
 }

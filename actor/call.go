@@ -17,6 +17,7 @@ import (
 type call struct {
 	n        *Node
 	target   *Target
+	to       *addressee      // nil for a task
 	parent   *execution      // the call whose handler made this one; nil for a root
 	ctx      context.Context // what it was begun under, unless that is its parent's own
 	stopCtx  func() bool     // stops following ctx; set under n.calls.mu
@@ -59,7 +60,7 @@ type call struct {
 	reply  []byte // in this node's codec, since the request was
 	out    any    // the result where it never left the process
 	err    error
-	failed *undecoded // the cause of a handler's error; nil for other ends
+	failed *undecoded // nil when there is none
 
 	local *execution // where this node itself executes it; guarded by n.calls.mu
 }
@@ -193,10 +194,12 @@ func (c *call) end(err error) {
 	}
 }
 
-// undecoded is a handler's error whose cause nobody has looked at yet.
+// undecoded is a handler's error whose cause nobody has looked at yet, or a
+// result that does not decode.
 type undecoded struct {
 	once    sync.Once
 	failure *wire.Failure
+	result  error
 }
 
 // outcome is the error that the call ended with; nil when it has a result. The
@@ -223,7 +226,11 @@ func (c *call) id() string {
 
 // failure makes an error of the runtime about this call.
 func (c *call) failure(code string, executed wire.Executed, message string) *Error {
-	return &Error{Code: code, Message: message, Name: c.target.name, Call: c.id(), Executed: Executed(executed)}
+	e := &Error{Code: code, Message: message, Name: c.target.name, Call: c.id(), Executed: Executed(executed)}
+	if c.to != nil {
+		e.Key = c.to.key
+	}
+	return e
 }
 
 // contextError makes the error for a context that has ended.

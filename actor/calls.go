@@ -131,13 +131,13 @@ func (t *calls) subjectLocked(c *call) string {
 	if c.trouble != nil {
 		c.trouble.named = ""
 	}
-	if len(t.detours) > 0 {
+	if c.to == nil && len(t.detours) > 0 {
 		if named := t.detourLocked(c.target.name); named != "" {
 			c.troubleLocked().named = named
 			return wire.NodeTaskSubject(t.n.cfg.Namespace, named, c.target.name)
 		}
 	}
-	return c.target.subject(t.n.cfg.Namespace)
+	return c.subject()
 }
 
 // publish sends a call.
@@ -431,7 +431,7 @@ func (t *calls) denied(subject string) {
 	t.mu.Lock()
 	var refused []*call
 	for _, c := range t.pending {
-		if c.state == callSent && c.target.subject(t.n.cfg.Namespace) == subject {
+		if c.state == callSent && c.subject() == subject {
 			refused = append(refused, c)
 		}
 	}

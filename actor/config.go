@@ -69,6 +69,11 @@ type Config struct {
 	// Default 16384.
 	InHand int
 
+	// Activations is how many entities may be in memory at once. When there are
+	// more, those that have been idle for longest are taken out; one that has a
+	// message stays. Default 100,000.
+	Activations int
+
 	// MaxDepth is how deep calls may nest. Default 1000.
 	MaxDepth int
 
@@ -121,6 +126,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Mailbox, 4096)
 	setDefault(&c.MailboxBytes, 64<<20)
 	setDefault(&c.InHand, 16384)
+	setDefault(&c.Activations, 100_000)
 	setDefault(&c.MaxDepth, 1000)
 	setDefault(&c.Grace, 300*time.Millisecond)
 	setDefault(&c.Patience, 10*time.Second)
@@ -169,6 +175,7 @@ func (c *Config) check() error {
 		{"Config.Mailbox", c.Mailbox},
 		{"Config.MailboxBytes", c.MailboxBytes},
 		{"Config.InHand", c.InHand},
+		{"Config.Activations", c.Activations},
 		{"Config.MaxDepth", c.MaxDepth},
 	} {
 		if f.value < 0 {

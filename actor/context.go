@@ -26,7 +26,8 @@ func NodeFrom(ctx context.Context) (*Node, bool) {
 // Info tells a handler about the call it executes.
 type Info struct {
 	ID        string // unique in the namespace together with Caller
-	Task      string
+	Task      string // or kind and method of an entity
+	Key       string // of the entity; empty for a task
 	Namespace string
 	Node      string // the node that executes the call
 	Caller    string // the node that awaits it; empty for a caller without our library

@@ -124,6 +124,7 @@ func (n *Node) finishAll(ctx context.Context) cutShort {
 		return nil
 	}
 	n.worker.beginDrain()
+	n.members.leave()
 	leaveErr := n.leave(ctx)
 	if leaveErr != nil {
 		n.log.Warn("could not leave all queue groups in time", "err", leaveErr)

@@ -58,7 +58,13 @@ var (
 	// ErrBadOption: an option of a declaration, of serving or of a call makes no
 	// sense.
 	ErrBadOption = errors.New("bad option")
-	// ErrDuplicate: a task is served twice on one node.
+	// ErrConflict: another node has taken over the entity. What the method did
+	// to the state has no effect.
+	ErrConflict = errors.New("conflict")
+	// ErrCycle: the entity waits for this very message already, by way of the
+	// entities that the message names. The method did not run.
+	ErrCycle = errors.New("cycle of asks")
+	// ErrDuplicate: a task or a kind is served twice on one node.
 	ErrDuplicate = errors.New("already served")
 )
 
@@ -94,7 +100,8 @@ func (e Executed) String() string { return wire.Executed(e).String() }
 type Error struct {
 	Code     string   // of the protocol: "failed", "busy", "worker_lost", …
 	Message  string   // what happened, for people; of "failed", the handler's own text
-	Name     string   // the task
+	Name     string   // the task, or kind and method of an entity
+	Key      string   // of the entity; empty for a task
 	Call     string   // the call's ID; empty when it never got one
 	Node     string   // the worker's node, where known
 	Executed Executed // whether the handler ran
@@ -109,6 +116,8 @@ func (e *Error) Error() string {
 	switch {
 	case e.Name == "" && e.Code != codeBadName:
 		return s
+	case e.Key != "" && len(e.Name) <= 2*wire.MaxName:
+		return strconv.Quote(e.Name) + " of " + strconv.Quote(e.Key[:min(len(e.Key), wire.MaxKey)]) + ": " + s
 	case len(e.Name) > wire.MaxName:
 		return "task " + strconv.Quote(e.Name[:wire.MaxName]+"…") + ": " + s
 	default:
@@ -175,6 +184,12 @@ func sentinel(code string) error {
 		return ErrTooLarge
 	case wire.CodePanicked:
 		return ErrPanicked
+	case wire.CodeMoved:
+		return ErrBusy // hosts that do not agree who owns a key, for too long
+	case wire.CodeConflict:
+		return ErrConflict
+	case wire.CodeCycle:
+		return ErrCycle
 	case codeBadResult:
 		return ErrBadResult
 	case codeDenied:
@@ -209,7 +224,7 @@ func runtimeCode(err error) string {
 	for _, code := range [...]string{
 		wire.CodeDeadline, wire.CodeCancelled, wire.CodeNoWorker, wire.CodeBusy, wire.CodeDraining, wire.CodeDisconnected,
 		wire.CodeWorkerLost, wire.CodeBadInput, wire.CodeTooDeep, wire.CodeTooLarge, wire.CodePanicked,
-		codeBadResult, codeDenied, codeClosed, codeNoNode, codeNoLink, codeBadName, codeBadOption,
+		wire.CodeConflict, wire.CodeCycle, codeBadResult, codeDenied, codeClosed, codeNoNode, codeNoLink, codeBadName, codeBadOption,
 	} {
 		if errors.Is(err, sentinel(code)) {
 			return code

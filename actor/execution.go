@@ -25,6 +25,7 @@ type execution struct {
 	in      any    // the input where it never left the process …
 	body    []byte // … or its encoding
 	meta    metadata
+	entity  *seat // nil for a call of a task that no entity waits on
 
 	arrived  instant
 	deadline instant
@@ -39,6 +40,7 @@ type execution struct {
 	blocked    bool // waits for its task's limit, outside the mailbox
 	near       bool // waits for a processor, outside the mailbox
 	suspect    bool // waits for its caller to say that it still awaits the call
+	lined      bool // waits for its turn at its entity
 	accepted   bool // the caller was told who has the call
 	started    instant
 	links      links
@@ -104,7 +106,7 @@ func (ex *execution) id() string {
 }
 
 func (ex *execution) info() Info {
-	return Info{
+	i := Info{
 		ID:        ex.id(),
 		Task:      ex.service.name,
 		Namespace: ex.w.n.cfg.Namespace,
@@ -113,6 +115,10 @@ func (ex *execution) info() Info {
 		Depth:     ex.depth,
 		Attempt:   int(ex.attempt),
 	}
+	if ex.entity != nil {
+		i.Key = ex.entity.key
+	}
+	return i
 }
 
 // adopt makes c a call of this handler, which gives up its slot with the

@@ -17,7 +17,6 @@ type Future[T any] struct {
 	call  call
 	once  sync.Once
 	value T
-	err   error
 }
 
 // Result is the outcome of one call among several.
@@ -42,7 +41,7 @@ func Ask[In, Out any](ctx context.Context, t *Target, in In, opts ...CallOption)
 	f.call.begin(ctx, t, in, opts, true)
 	f.call.await(ctx)
 	f.take()
-	return f.value, f.err
+	return f.value, f.failure()
 }
 
 // Tell sends a call to t and returns when a worker has taken it into its
@@ -92,20 +91,31 @@ func (f *Future[T]) Cancel() { f.call.cancel(context.Canceled, "cancelled by its
 // result decodes the reply of a call that has ended.
 func (f *Future[T]) result() (T, error) {
 	f.once.Do(f.take)
-	return f.value, f.err
+	return f.value, f.failure()
 }
 
 // take decodes it, once.
 func (f *Future[T]) take() {
 	c := &f.call
-	if f.err = c.outcome(); f.err != nil {
+	if c.outcome() != nil {
 		return
 	}
 	var ok bool
 	if f.value, ok = c.out.(T); ok {
 		return // it never left the process
 	}
-	f.err = c.decode(&f.value)
+	if err := c.decode(&f.value); err != nil {
+		c.failed = &undecoded{result: err} // of a call without an error nobody else looks there
+	}
+}
+
+// failure is the error of a result that was taken; nil when it has none.
+func (f *Future[T]) failure() error {
+	c := &f.call
+	if c.err == nil && c.failed != nil {
+		return c.failed.result
+	}
+	return c.outcome()
 }
 
 // decode stores the result in what into points to. Nothing at all is the zero

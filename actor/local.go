@@ -130,6 +130,7 @@ func (w *worker) localExecution(c *call, s *service, now instant) (*execution, *
 	}
 	if c.header != nil {
 		ex.meta = metaOf(c.header)
+		ex.setChain(c.header)
 	}
 	return ex, nil
 }

@@ -32,6 +32,7 @@ type Node struct {
 
 	calls    *calls
 	worker   *worker
+	members  *membership
 	outbox   *outbox
 	backlog  *backlog
 	links    *nodeLinks
@@ -142,6 +143,7 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 	}
 	n.sending, n.giveUp = context.WithCancelCause(context.Background())
 	n.running, n.endRunning = context.WithCancel(context.Background())
+	n.members = newMembership(n)
 	n.verbs = n.knownVerbs()
 	n.outbox = newOutbox(n)
 	n.inspector = newInspector(n)

@@ -109,6 +109,7 @@ func (p *peer) ring(now instant) {
 	t.health.watchLocked(now)
 	if silence := t.health.silenceLocked(p.seen, now); silence >= t.n.cfg.LostAfter && p.count > 0 && !t.cut {
 		t.detourAroundLocked(p.node, now)
+		t.n.spawn(func() { t.n.members.silent(p.node) })
 		p.loseAllLocked(fmt.Sprintf("node %s has been silent for %v: frozen or cut off", p.node, silence.Round(100*time.Millisecond)))
 		t.mu.Lock()
 	}
@@ -160,6 +161,7 @@ func (p *peer) answered(frame wire.Frame, m *transport.Message) {
 		p.struck = now
 		if p.strikes++; p.strikes >= 2 {
 			t.endDetourLocked(p.node)
+			t.n.spawn(func() { t.n.members.silent(p.node) })
 			p.loseAllLocked(fmt.Sprintf("node %s is gone: its process ended or its connection closed", p.node))
 			return
 		}

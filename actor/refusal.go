@@ -32,6 +32,9 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 		t.mu.Unlock()
 		return
 	}
+	if c.to != nil {
+		t.askRefusedLocked(c, f)
+	}
 	if f.Code == wire.CodeDeadline && c.deadline != 0 {
 		t.expireLocked(c, nil) // the worker's clock was a moment ahead: the same end, in the same words
 		return
@@ -88,14 +91,14 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 	}
 	switch f.Code {
 	case wire.CodeBadInput, wire.CodeTooDeep, wire.CodeTooLarge, wire.CodeDisconnected,
-		wire.CodeDeadline, wire.CodeCancelled, wire.CodePanicked, codeDenied, codeClosed, codeBadName:
+		wire.CodeDeadline, wire.CodeCancelled, wire.CodePanicked, wire.CodeCycle, wire.CodeConflict, codeDenied, codeClosed, codeBadName:
 		return 0, false
 	case wire.CodeNoWorker:
 		if mutant.NoGrace {
 			return 0, false
 		}
 		return t.pauseLocked(c, now, f.Code)
-	case wire.CodeDraining:
+	case wire.CodeDraining, wire.CodeMoved:
 		tr := c.troubleLocked()
 		if tr.tries < promptRetries {
 			t.untilLocked(c, now)

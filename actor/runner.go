@@ -73,7 +73,7 @@ func (w *worker) look(r *runner) (next *execution, rests bool) {
 // replace finishes the execution whose handler called runtime.Goexit, and
 // starts another goroutine for the next.
 func (w *worker) replace(ex *execution) {
-	next, _ := w.finish(ex, "runtime.Goexit", nil)
+	next, _ := w.finish(ex, failedByGoexit, nil)
 	if next == nil {
 		return
 	}
@@ -81,6 +81,12 @@ func (w *worker) replace(ex *execution) {
 	defer w.mu.Unlock()
 	w.dispatchLocked(next)
 }
+
+// What went wrong with handlers that did not return.
+const (
+	failedByPanic  = "panicked"
+	failedByGoexit = "runtime.Goexit"
+)
 
 // run executes one call and answers it. It returns what went wrong, for the
 // statistics. A handler that calls runtime.Goexit does not let it return.
@@ -95,7 +101,7 @@ func (w *worker) run(ex *execution) (failure string) {
 		if returned || mutant.NoRecover {
 			return
 		}
-		failure = "panicked"
+		failure = failedByPanic
 		message := "the handler called runtime.Goexit"
 		if r := recover(); r != nil {
 			message = fmt.Sprint(r)

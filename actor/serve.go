@@ -35,6 +35,7 @@ func (n *Node) Serve(servables ...Servable) error {
 	if err != nil {
 		return fmt.Errorf("serve: %w", errors.Join(err, unsubscribe(services)))
 	}
+	n.hostKinds(services)
 	return nil
 }
 
@@ -48,7 +49,11 @@ func (n *Node) publishServices(services []*service) error {
 		return n.notRunning()
 	}
 	for _, s := range services {
-		w.services[s.name] = s
+		if s.kind != nil {
+			w.kinds[s.name] = newHosted(n, s.kind)
+		} else {
+			w.services[s.name] = s
+		}
 	}
 	return nil
 }
@@ -94,10 +99,17 @@ func (n *Node) prepare(servables []Servable) ([]*service, error) {
 		if impl.err != nil {
 			return nil, impl.err
 		}
-		if seen[impl.name] || n.worker.services[impl.name] != nil {
-			return nil, fmt.Errorf("task %q: %w on this node: a name stands for one function", impl.name, ErrDuplicate)
+		what, taken := "task", n.worker.services[impl.name] != nil
+		if impl.kind != nil {
+			what, taken = "kind", n.worker.kinds[impl.name] != nil
+			if err := n.checkKind(impl.kind); err != nil {
+				return nil, err
+			}
 		}
-		seen[impl.name] = true
+		if seen[what+impl.name] || taken {
+			return nil, fmt.Errorf("%s %q: %w on this node: a name stands for one function", what, impl.name, ErrDuplicate)
+		}
+		seen[what+impl.name] = true
 		services = append(services, newService(n, impl))
 	}
 	return services, nil
@@ -110,8 +122,11 @@ func (n *Node) subscribe(services []*service) error {
 	w.thaw.watchLocked(n.clock.now())
 	w.mu.Unlock()
 	for _, s := range services {
+		if s.kind != nil {
+			continue // messages to entities come by the node's own subject
+		}
 		subject := wire.TaskSubject(n.cfg.Namespace, s.name)
-		sub, err := n.conn.Subscribe(subject, wire.QueueGroup, func(m *transport.Message) { w.receive(s, m) })
+		sub, err := n.conn.Subscribe(subject, wire.QueueGroup, func(m *transport.Message) { w.receive(s, m, nil) })
 		if err != nil {
 			return fmt.Errorf("task %q: subscribe to %q: %w", s.name, subject, err)
 		}

@@ -20,11 +20,13 @@ type Servable interface {
 
 // implementation is a named handler, independent of any node.
 type implementation struct {
-	name    string
-	limit   int
-	untyped bool       // bytes in, bytes out
-	in, out *plainType // nil where values must pass the codec
-	err     error      // what is wrong with it
+	name     string
+	limit    int
+	untyped  bool                // bytes in, bytes out
+	readOnly bool                // of a method: it leaves the state alone
+	kind     *kindImplementation // what is served is a kind; nil for a task
+	in, out  *plainType          // nil where values must pass the codec
+	err      error               // what is wrong with it
 
 	// direct decodes the input and runs the handler; decode and apply are the
 	// two halves, for the middleware that stands between them.

@@ -22,8 +22,9 @@ type Target struct {
 	name       string
 	role       string // of the namespace; "" for the caller's own
 	timeout    time.Duration
-	rerunnable bool // running it again is safe
-	untyped    bool // input and result are bytes
+	rerunnable bool        // running it again is safe
+	untyped    bool        // input and result are bytes
+	method     *methodDecl // of a kind; nil for a task
 	retry      *RetryPolicy
 	in, out    *plainType                             // nil where values must pass the codec
 	decoded    func(*call) (any, error)               // the result of a call as an Out, for middleware

@@ -18,9 +18,10 @@ type verb struct {
 // knownVerbs are those of the protocol.
 func (n *Node) knownVerbs() map[string]verb {
 	return map[string]verb{
-		wire.VerbPing: {toAll: true, handle: n.answerPing},
-		wire.VerbInfo: {toAll: true, handle: n.inspects(wire.VerbInfo)},
-		wire.VerbPs:   {toAll: true, handle: n.inspects(wire.VerbPs)},
+		wire.VerbPresent: {toAll: true, handle: n.members.present},
+		wire.VerbPing:    {toAll: true, handle: n.answerPing},
+		wire.VerbInfo:    {toAll: true, handle: n.inspects(wire.VerbInfo)},
+		wire.VerbPs:      {toAll: true, handle: n.inspects(wire.VerbPs)},
 		wire.VerbCancel: {handle: func(m *transport.Message, _ bool) {
 			n.worker.cancelled(m.Data)
 			n.answer(m.Reply, nil)
@@ -49,6 +50,14 @@ func (n *Node) private(m *transport.Message) {
 			return
 		}
 		n.directCall(task, m)
+		return
+	}
+	if kind, method, key, found, ok := wire.ParseAsk(name); found {
+		if toAll || !ok {
+			n.dropped(m.Subject, "a message to no entity")
+			return
+		}
+		n.directAsk(kind, method, key, m)
 		return
 	}
 	v, known := n.verbs[name]
@@ -91,9 +100,14 @@ func (n *Node) directCall(task string, m *transport.Message) {
 	case draining:
 		f.Code, f.Message = wire.CodeDraining, "node "+n.id+" is stopping"
 	default:
-		w.receive(s, m)
+		w.receive(s, m, nil)
 		return
 	}
+	n.refuseMessage(m, f)
+}
+
+// refuseMessage answers a message that this node does not take as a call.
+func (n *Node) refuseMessage(m *transport.Message, f *wire.Failure) {
 	header, body := f.Encode()
 	if a, _, native := wire.ParseAddress(n.cfg.Namespace, m.Reply); native {
 		n.reply(wire.FrameSubject(a.Inbox, wire.SuffixError), a.Call, header, body)

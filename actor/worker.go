@@ -19,6 +19,7 @@ type worker struct {
 
 	mu       sync.Mutex // guards what follows, and executions as their type says; taken before calls.mu and Node.mu
 	services map[string]*service
+	kinds    map[string]*hosted
 	box      mailbox
 	near     nearby
 	blocked  int // waiting outside the mailbox for their task's limit
@@ -54,6 +55,7 @@ func newWorker(n *Node) *worker {
 		near:     nearby{hope: mostHope},
 		local:    min(runtime.GOMAXPROCS(0), n.cfg.Slots),
 		services: make(map[string]*service),
+		kinds:    make(map[string]*hosted),
 		byKey:    make(map[string]*execution),
 		asked:    make(map[string]instant),
 		callers:  make(map[string]*caller),
@@ -76,6 +78,9 @@ func (w *worker) enterLocked(ex *execution) {
 	if ex.key != "" {
 		w.byKey[ex.key] = ex
 	}
+	if ex.entity != nil && ex.entity.at != nil {
+		ex.entity.at.holdLocked()
+	}
 }
 
 // leaveLocked takes an execution out of everything: it has ended.
@@ -96,6 +101,9 @@ func (w *worker) leaveLocked(ex *execution) {
 	if ex.key != "" {
 		delete(w.byKey, ex.key)
 	}
+	if ex.entity != nil && ex.entity.at != nil {
+		w.letGoLocked(ex.entity.at)
+	}
 	w.wheel.clear(&ex.alarm)
 	if ex.accepted && !ex.tell { // acceptLocked counted no other
 		w.callerLeftLocked(ex.caller)
@@ -109,13 +117,17 @@ func (w *worker) leaveLocked(ex *execution) {
 // queueLocked puts an execution where it waits for a slot.
 func (w *worker) queueLocked(ex *execution) {
 	ex.state = waiting
-	w.box.push(ex)
+	if ex.entity == nil || ex.entity.at == nil || !w.lineUpLocked(ex) {
+		w.box.push(ex)
+	}
 }
 
 // withdrawLocked takes an execution that waits from wherever it does. Until
 // leaveLocked it stays in hand.
 func (w *worker) withdrawLocked(ex *execution) {
 	switch {
+	case ex.lined:
+		w.stepOutLocked(ex)
 	case ex.suspect:
 		w.clearLocked(ex)
 	case ex.blocked:
@@ -124,6 +136,9 @@ func (w *worker) withdrawLocked(ex *execution) {
 		w.unnearLocked(ex)
 	default:
 		w.box.remove(ex)
+		if ex.entity != nil && ex.entity.at != nil {
+			w.nextTurnLocked(ex.entity.at)
+		}
 	}
 	ex.state = ended
 	// It may have been the one that its task's limit had let through.
@@ -223,6 +238,9 @@ func (w *worker) finish(ex *execution, failure string, r *runner) (next *executi
 		ex.holds = false
 		w.giveBackLocked(ex.service, ex.depth)
 	}
+	if ex.entity != nil && ex.entity.at != nil {
+		w.turnOverLocked(ex, failure == failedByPanic || failure == failedByGoexit, now)
+	}
 	w.leaveLocked(ex)
 	return w.nextLocked(r, now)
 }
@@ -286,7 +304,7 @@ func (w *worker) sweep(now instant) instant {
 	next := w.sendNear(now)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return earliest(next, w.wheel.next())
+	return earliest(earliest(next, w.passivateLocked(now)), w.wheel.next())
 }
 
 // beginDrain keeps the calls of this node's own handlers here from now on.

@@ -63,6 +63,8 @@ var (
 	ErrStuck        = actor.ErrStuck
 	ErrBadOption    = actor.ErrBadOption
 	ErrDuplicate    = actor.ErrDuplicate
+	ErrConflict     = actor.ErrConflict
+	ErrCycle        = actor.ErrCycle
 )
 
 // InNamespace says that the task lives in the namespace that the caller's node

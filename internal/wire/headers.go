@@ -19,6 +19,7 @@ const (
 	HeaderAttempt        = "At-Attempt"
 	HeaderTell           = "At-Tell"
 	HeaderProgress       = "At-Progress"
+	HeaderChain          = "At-Chain"
 	headerMeta           = "At-Meta-"
 )
 

@@ -10,13 +10,14 @@ const AllNodes = "all"
 
 // The verbs of a node's private subject.
 const (
-	VerbPing   = "ping"
-	VerbCancel = "cancel"
-	VerbAwaits = "awaits"
-	VerbInfo   = "info"
-	VerbPs     = "ps"
-	VerbStack  = "stack"
-	VerbDrain  = "drain"
+	VerbPing    = "ping"
+	VerbCancel  = "cancel"
+	VerbAwaits  = "awaits"
+	VerbInfo    = "info"
+	VerbPs      = "ps"
+	VerbStack   = "stack"
+	VerbDrain   = "drain"
+	VerbPresent = "present"
 	// verbTask precedes the name of a task that this node is to run.
 	verbTask = "task."
 )

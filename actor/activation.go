@@ -1,0 +1,263 @@
+package actor
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
+)
+
+// activation is an entity in its owner's memory. It has no goroutine: a message
+// whose turn it is goes to the worker's mailbox like any call, and the next one
+// follows when it has been executed.
+type activation struct {
+	kind *hosted
+	key  string
+	self seat // of messages that nobody's entities wait on
+
+	// Of the message whose turn it is.
+	state     any    // a *S; nil until it is made
+	committed []byte // of state that is not copied by assignment, its encoding
+
+	// Guarded by worker.mu.
+	queue      fifo // messages that wait for their turn, the first first
+	waiting    int
+	held       int  // messages that wait or are executed
+	shared     int  // executed together, since they only read …
+	alone      bool // … or one is, that may change the state
+	ready      bool // the state was made
+	deleted    bool
+	used       instant
+	panics     int     // in a row
+	until      instant // messages are refused until then, after these
+	prev, next *activation
+	linked     bool // among the idle of its kind
+}
+
+// seat is what an execution has to do with entities: the one that it is a
+// message to, and those that wait on it.
+type seat struct {
+	kind  *hosted // nil for a call of a task
+	key   string
+	at    *activation
+	chain string // the entities that wait on it, it not included
+}
+
+// link is the chain of the calls that the execution makes.
+func (s *seat) link() string {
+	if s.kind == nil {
+		return s.chain
+	}
+	return wire.AppendLink(s.chain, s.kind.name, s.key)
+}
+
+// stateOf returns the state of an entity, making it first if need be.
+func stateOf[S any](ctx context.Context, a *activation) (*S, error) {
+	if s, ok := a.state.(*S); ok {
+		return s, nil
+	}
+	if a.committed != nil {
+		s := new(S)
+		if err := stateCodec().Unmarshal(a.committed, s); err != nil {
+			return nil, fmt.Errorf("the state of %s %q does not decode: %w", a.kind.name, a.key, err)
+		}
+		a.state = s
+		return s, nil
+	}
+	state := a.kind.zero()
+	if a.kind.begin != nil {
+		var err error
+		if state, err = a.kind.begin(ctx, a.key); err != nil {
+			return nil, err
+		}
+	}
+	if !a.kind.plain {
+		if err := a.commit(state); err != nil {
+			return nil, err
+		}
+	}
+	a.state = state
+	s, ok := state.(*S)
+	if !ok {
+		return nil, fmt.Errorf("state of %s is a %T", a.kind.name, state)
+	}
+	return s, nil
+}
+
+// commit keeps what the state is now, for messages that fail later.
+func (a *activation) commit(state any) error {
+	body, err := stateCodec().Marshal(state)
+	if err != nil {
+		return fmt.Errorf("the state of %s %q does not encode: %w", a.kind.name, a.key, err)
+	}
+	a.committed = body
+	return nil
+}
+
+// forget ends the state.
+func (a *activation) forget() {
+	a.state, a.committed = nil, nil
+	a.deleted = true
+}
+
+// The waits after a message has panicked the second time in a row, and on.
+const (
+	firstBackoff   = 100 * time.Millisecond
+	longestBackoff = 10 * time.Second
+)
+
+// startsLocked says whether it is the turn of a message that has just come, or
+// that is the first of those that wait.
+func (a *activation) startsLocked(ex *execution) bool {
+	if a.alone {
+		return false
+	}
+	return a.shared == 0 || ex.service.readOnly && a.ready
+}
+
+// beginLocked makes it the message's turn.
+func (a *activation) beginLocked(ex *execution) {
+	if a.shared > 0 || ex.service.readOnly && a.ready {
+		a.shared++
+	} else {
+		a.alone = true
+	}
+}
+
+// lineUpLocked lets a message wait for its turn; false when it is its turn.
+func (w *worker) lineUpLocked(ex *execution) bool {
+	a := ex.entity.at
+	if a.queue.head == nil && a.startsLocked(ex) {
+		a.beginLocked(ex)
+		return false
+	}
+	ex.lined = true
+	a.queue.push(ex, byAge)
+	a.waiting++
+	w.blocked++
+	w.aside += ex.size
+	return true
+}
+
+// stepOutLocked takes a message out of those that wait for their turn.
+func (w *worker) stepOutLocked(ex *execution) {
+	a := ex.entity.at
+	ex.lined = false
+	a.queue.remove(ex, byAge)
+	a.waiting--
+	w.blocked--
+	w.aside -= ex.size
+}
+
+// nextTurnLocked ends a message's turn, and lets those go to the mailbox whose
+// turn it is now.
+func (w *worker) nextTurnLocked(a *activation) {
+	if a.alone {
+		a.alone = false
+	} else {
+		a.shared--
+	}
+	w.advanceLocked(a)
+}
+
+// advanceLocked lets those go to the mailbox whose turn it is.
+func (w *worker) advanceLocked(a *activation) {
+	for ex := a.queue.head; ex != nil && a.startsLocked(ex); ex = a.queue.head {
+		w.stepOutLocked(ex)
+		a.beginLocked(ex)
+		w.box.push(ex)
+	}
+}
+
+// turnOverLocked takes note of how a message ended that was executed.
+func (w *worker) turnOverLocked(ex *execution, panicked bool, now instant) {
+	a := ex.entity.at
+	a.ready = a.state != nil
+	switch {
+	case panicked:
+		if a.panics++; a.panics > 1 {
+			a.until = now.add(min(firstBackoff<<min(a.panics-2, 20), longestBackoff))
+		}
+	default:
+		a.panics, a.until = 0, 0
+	}
+	w.nextTurnLocked(a)
+}
+
+// seatLocked finds the activation for a message, or says why this node does
+// not take it.
+func (w *worker) seatLocked(ex *execution) *wire.Failure {
+	s := ex.entity
+	n := w.n
+	if f := n.members.elsewhere(s.kind.name, s.key, w.draining); f != nil {
+		if f.Code == wire.CodeMoved {
+			n.members.verify(f.Message)
+		}
+		return f
+	}
+	now := ex.arrived
+	a := s.kind.activations[s.key]
+	switch {
+	case a == nil:
+		a = &activation{kind: s.kind, key: s.key}
+		a.self = seat{kind: s.kind, key: s.key, at: a}
+		s.kind.activations[s.key] = a
+		w.crowdedLocked()
+	case a.until > now:
+		return busy(s.kind.name + " " + strconv.Quote(s.key) + " has panicked " + strconv.Itoa(a.panics) + " times in a row and rests")
+	case a.waiting >= s.kind.mailbox:
+		return busy("the mailbox of " + s.kind.name + " " + strconv.Quote(s.key) + " is full: ask it less often, or raise its MailboxSize")
+	}
+	if s.chain == "" {
+		ex.entity = &a.self
+	} else {
+		s.at = a
+	}
+	return nil
+}
+
+func busy(message string) *wire.Failure {
+	return &wire.Failure{Code: wire.CodeBusy, Executed: wire.ExecutedNo, Message: message}
+}
+
+// holdLocked counts a message that the entity has.
+func (a *activation) holdLocked() {
+	if a.held++; a.linked {
+		a.kind.unlinkLocked(a)
+	}
+}
+
+// letGoLocked counts a message that is over. With the last one the entity is
+// idle, and leaves if it belongs to another node now.
+func (w *worker) letGoLocked(a *activation) {
+	if a.held--; a.held > 0 {
+		return
+	}
+	a.used = w.n.clock.now()
+	if a.deleted && a.state == nil {
+		delete(a.kind.activations, a.key)
+		return
+	}
+	a.deleted = false
+	a.kind.linkLocked(a)
+	if owner := w.n.members.owner(a.kind.name, a.key); owner != w.n.id && owner != "" {
+		a.kind.passivateLocked(a)
+	} else {
+		w.sweeper.rearm(a.used.add(a.kind.idle))
+	}
+}
+
+// setChain takes note of the entities that wait on an execution.
+func (ex *execution) setChain(h transport.Header) {
+	chain := h.Get(wire.HeaderChain)
+	switch {
+	case chain == "" || len(chain) > maxChain:
+	case ex.entity != nil:
+		ex.entity.chain = chain
+	default:
+		ex.entity = &seat{chain: chain}
+	}
+}

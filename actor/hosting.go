@@ -1,0 +1,165 @@
+package actor
+
+import (
+	"fmt"
+
+	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
+)
+
+// hosted is a kind on a node that hosts it.
+type hosted struct {
+	*kindImplementation
+	methods map[string]*service
+
+	// Guarded by worker.mu.
+	activations map[string]*activation
+	first, last *activation // those without a message, the idlest first
+}
+
+func newHosted(n *Node, i *kindImplementation) *hosted {
+	h := &hosted{kindImplementation: i, methods: make(map[string]*service), activations: make(map[string]*activation)}
+	for name, m := range i.methods {
+		h.methods[name] = newService(n, m)
+	}
+	return h
+}
+
+// linkLocked puts an activation behind those that have been idle for longer.
+func (h *hosted) linkLocked(a *activation) {
+	a.linked = true
+	a.prev, a.next = h.last, nil
+	if h.last != nil {
+		h.last.next = a
+	} else {
+		h.first = a
+	}
+	h.last = a
+}
+
+func (h *hosted) unlinkLocked(a *activation) {
+	if a.prev != nil {
+		a.prev.next = a.next
+	} else {
+		h.first = a.next
+	}
+	if a.next != nil {
+		a.next.prev = a.prev
+	} else {
+		h.last = a.prev
+	}
+	a.linked = false
+	a.prev, a.next = nil, nil
+}
+
+// passivateLocked takes an idle entity out of memory.
+func (h *hosted) passivateLocked(a *activation) {
+	h.unlinkLocked(a)
+	delete(h.activations, a.key)
+}
+
+// passivateLocked takes entities out of memory that have been idle for long
+// enough, and returns when the next will have been.
+func (w *worker) passivateLocked(now instant) (next instant) {
+	for _, h := range w.kinds {
+		for a := h.first; a != nil; a = h.first {
+			if at := a.used.add(h.idle); at > now {
+				next = earliest(next, at)
+				break
+			}
+			h.passivateLocked(a)
+		}
+	}
+	return next
+}
+
+// crowdedLocked takes the idlest entities out of memory while there are more
+// than may be.
+func (w *worker) crowdedLocked() {
+	count := 0
+	for _, h := range w.kinds {
+		count += len(h.activations)
+	}
+	for ; count > w.n.cfg.Activations; count-- {
+		var idlest *activation
+		for _, h := range w.kinds {
+			if a := h.first; a != nil && a.held == 0 && (idlest == nil || a.used < idlest.used) {
+				idlest = a
+			}
+		}
+		if idlest == nil {
+			return
+		}
+		idlest.kind.passivateLocked(idlest)
+	}
+}
+
+// rehome takes entities out of memory that belong to another node now. Those
+// that have messages finish them first.
+func (w *worker) rehome() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.kinds {
+		for a := h.first; a != nil; {
+			next := a.next
+			if a.held == 0 && w.n.members.owner(h.name, a.key) != w.n.id {
+				h.passivateLocked(a)
+			}
+			a = next
+		}
+	}
+}
+
+// elsewhere says to whom a message belongs that came to this node; nil when it
+// belongs here. A node that drains alone keeps those of its own handlers.
+func (m *membership) elsewhere(kind, key string, draining bool) *wire.Failure {
+	switch owner := m.owner(kind, key); {
+	case owner == m.n.id:
+		return nil
+	case owner != "":
+		return &wire.Failure{Code: wire.CodeMoved, Executed: wire.ExecutedNo, Message: owner}
+	case draining:
+		return &wire.Failure{Code: wire.CodeDraining, Executed: wire.ExecutedNo, Message: "node " + m.n.id + " is stopping"}
+	default:
+		return &wire.Failure{Code: wire.CodeNoWorker, Executed: wire.ExecutedNo, Message: "node " + m.n.id + " does not host it"}
+	}
+}
+
+// checkKind says why the node cannot host a kind; nil when it can.
+func (n *Node) checkKind(k *kindImplementation) error {
+	if !k.volatile {
+		return fmt.Errorf("kind %q is to outlive its owner, and this version keeps state in memory only: declare the kind Volatile", k.name)
+	}
+	return nil
+}
+
+// hostKinds has the others know what kinds this node hosts from now on.
+func (n *Node) hostKinds(services []*service) {
+	var kinds []string
+	for _, s := range services {
+		if s.kind != nil {
+			kinds = append(kinds, s.name)
+		}
+	}
+	if len(kinds) > 0 {
+		n.members.host(kinds)
+	}
+}
+
+// directAsk takes a message that was sent to an entity on this node.
+func (n *Node) directAsk(kind, method, key string, m *transport.Message) {
+	w := n.worker
+	w.mu.Lock()
+	h := w.kinds[kind]
+	w.mu.Unlock()
+	f := &wire.Failure{Code: wire.CodeNoWorker, Executed: wire.ExecutedNo, Message: "node " + n.id + " does not host kind " + kind}
+	if h != nil {
+		s := h.methods[method]
+		if s != nil {
+			w.receive(s, m, &seat{kind: h, key: key})
+			return
+		}
+		f.Code, f.Message = wire.CodeBadInput, "kind "+kind+" has no method "+method+" on node "+n.id+": deploy the program that has"
+	}
+	n.refuseMessage(m, f)
+}

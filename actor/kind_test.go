@@ -449,6 +449,7 @@ func TestEntityHosts(t *testing.T) {
 			}))); err != nil {
 				t.Fatal(err)
 			}
+			<-time.After(time.Millisecond) // in virtual time: until all have heard of it
 			return node
 		}
 		first, caller := host(), start(t, b, actor.Config{})

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
-	"github.com/atasks-io/atasks/transport"
 )
 
 // ProtocolVersion is the version of the wire protocol that this package
@@ -65,6 +63,11 @@ type CallInfo struct {
 	AgeMS     int64     `json:"age_ms"`
 	LeftMS    *int64    `json:"left_ms,omitempty"` // of its budget
 	Progress  *Progress `json:"progress,omitempty"`
+
+	// What Survey adds.
+	Key       string `json:"key,omitempty"`        // unique in the namespace
+	ParentKey string `json:"parent_key,omitempty"` // of the call whose handler made it
+	Awaited   bool   `json:"awaited,omitempty"`    // by a node that is there
 }
 
 // psRequest bounds an answer to ps. The zero value asks for the first page.
@@ -324,49 +327,4 @@ func (n *Node) Calls(ctx context.Context, wait time.Duration) ([]CallInfo, error
 		return cmp.Or(cmp.Compare(b.AgeMS, a.AgeMS), cmp.Compare(a.ID, b.ID))
 	})
 	return calls, err
-}
-
-// scatter asks all nodes and gathers the answers that come within wait.
-func scatter[T any](ctx context.Context, n *Node, verb string, wait time.Duration) ([]T, error) {
-	select {
-	case <-n.stop:
-		return nil, fmt.Errorf("ask all nodes for %s: %w: start another", verb, ErrClosed)
-	default:
-	}
-	gathered := make(chan T, 1024) // more nodes than that are cut off, not waited for
-	t := n.calls
-	t.mu.Lock()
-	p, reply := t.probeLocked(func(frame wire.Frame, m *transport.Message) {
-		var v T
-		if frame == wire.FrameResult && json.Unmarshal(m.Data, &v) == nil {
-			select {
-			case gathered <- v:
-			default:
-			}
-		}
-	})
-	t.mu.Unlock()
-	defer func() {
-		t.mu.Lock()
-		t.unprobeLocked(p)
-		t.mu.Unlock()
-	}()
-	if err := n.publish(wire.NodeSubject(n.cfg.Namespace, wire.AllNodes, verb), reply, nil, nil); err != nil {
-		return nil, fmt.Errorf("ask all nodes for %s: %w", verb, err)
-	}
-	enough := time.NewTimer(wait)
-	defer enough.Stop()
-	var all []T
-	for {
-		select {
-		case v := <-gathered:
-			all = append(all, v)
-		case <-enough.C:
-			return all, nil
-		case <-n.stop:
-			return all, fmt.Errorf("ask all nodes for %s: %w", verb, ErrClosed)
-		case <-ctx.Done():
-			return all, fmt.Errorf("ask all nodes for %s: %w", verb, context.Cause(ctx))
-		}
-	}
 }

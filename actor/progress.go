@@ -12,8 +12,9 @@ import (
 
 // Progress is what a handler says of how far it is.
 type Progress struct {
-	Done, Total int64  // in units of the task's choice; Total 0 when unknown
-	Note        string // at most 1 KiB
+	Done  int64  `json:"done"`           // in units of the task's choice
+	Total int64  `json:"total"`          // in the same; 0 when unknown
+	Note  string `json:"note,omitempty"` // at most 1 KiB
 }
 
 // ReportProgress says how far the handler that runs under ctx is. It returns

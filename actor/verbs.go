@@ -23,7 +23,7 @@ func (n *Node) knownVerbs() map[string]verb {
 		wire.VerbInfo:    {toAll: true, handle: n.inspects(wire.VerbInfo)},
 		wire.VerbPs:      {toAll: true, handle: n.inspects(wire.VerbPs)},
 		wire.VerbCancel: {handle: func(m *transport.Message, _ bool) {
-			n.worker.cancelled(m.Data)
+			n.cancelled(m.Data)
 			n.answer(m.Reply, nil)
 		}},
 		wire.VerbAwaits: {handle: func(m *transport.Message, _ bool) {

@@ -1,0 +1,91 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/atasks-io/atasks/actor"
+	"github.com/atasks-io/atasks/atask"
+	"github.com/atasks-io/atasks/codec"
+	atnats "github.com/atasks-io/atasks/transport/nats"
+)
+
+// order is an input with fields of several kinds.
+type order struct {
+	ID    int64             `json:"id" msgpack:"id"`
+	Items []item            `json:"items" msgpack:"items"`
+	Tags  map[string]string `json:"tags,omitempty" msgpack:"tags,omitempty"`
+}
+
+type item struct {
+	SKU   string `json:"sku" msgpack:"sku"`
+	Count int    `json:"count" msgpack:"count"`
+}
+
+// The tasks that scripts call.
+var (
+	hello = atask.Define("hello", func(_ context.Context, name string) (string, error) { return "hello, " + name, nil })
+	fib   = atask.Declare[int, int]("fib")
+	put   = atask.Define("order.put", func(_ context.Context, o order) (order, error) { return o, nil })
+	fails = atask.Define("fails", func(_ context.Context, why string) (string, error) { return "", errors.New(why) })
+	evil  = atask.Define("evil", func(context.Context, atask.None) (string, error) {
+		return "\x1b]0;owned\x07 and \u009b31m red", nil
+	})
+	crash = atask.Define("crash", func(context.Context, atask.None) (string, error) { panic("on purpose") })
+	slow  = atask.Define("slow", func(ctx context.Context, n int) (int, error) {
+		atask.Progress(ctx, int64(n), 10, "half \x1b[31m way")
+		<-ctx.Done()
+		return 0, context.Cause(ctx)
+	})
+	forest = atask.Define("forest", func(ctx context.Context, n int) (int, error) {
+		var all []*atask.Future[int]
+		for i := range n {
+			all = append(all, slow.Start(ctx, i))
+		}
+		_, err := atask.All(ctx, all...)
+		return n, err
+	})
+)
+
+func fibonacci(ctx context.Context, n int) (int, error) {
+	if n < 2 {
+		return n, nil
+	}
+	v, err := atask.All(ctx, fib.Start(ctx, n-1), fib.Start(ctx, n-2))
+	if err != nil {
+		return 0, err
+	}
+	return v[0] + v[1], nil
+}
+
+// worker is a worker process until SIGTERM, or until its node was drained.
+func worker() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	err := func() error {
+		conn, err := atnats.Connect(ctx, os.Getenv("ATASKS_SERVER"))
+		if err != nil {
+			return err
+		}
+		// Forests go to the other node, too.
+		n, err := actor.Start(ctx, conn, actor.Config{Version: "1.2.3", NoLocal: true, Codec: codec.Msgpack, CallerLostAfter: time.Minute})
+		if err != nil {
+			return err
+		}
+		if err := n.Serve(hello, fib.With(fibonacci), put, fails, evil, crash, slow, forest); err != nil {
+			return errors.Join(err, n.Close())
+		}
+		fmt.Println("ready " + n.ID())
+		return n.Run(ctx)
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}

@@ -36,6 +36,10 @@ type NodeInfo struct {
 	Awaited   int        `json:"awaited"` // calls that this node awaits from others
 	Dropped   uint64     `json:"dropped"` // messages that were not of the protocol
 	Tasks     []TaskInfo `json:"tasks"`
+
+	Process *ProcessInfo `json:"process,omitempty"`
+	// Left out says what did not fit into a message: recent, last_error, tasks.
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // TaskInfo is what a node says of a task that it serves.
@@ -46,6 +50,8 @@ type TaskInfo struct {
 	Failures  uint64 `json:"failures"`
 	BusyMS    int64  `json:"busy_ms"` // the handlers' time, awaits included
 	LastError string `json:"last_error,omitempty"`
+
+	Recent *RecentCalls `json:"recent,omitempty"` // nil when there was no call lately
 }
 
 // CallInfo is one row of what a node executes or awaits.
@@ -109,12 +115,49 @@ func (n *Node) inspect(verb string, body []byte) any {
 	case wire.VerbStack:
 		return stackAnswer{Node: n.id, Goroutines: stacks(n.maxPayload())}
 	default:
-		return n.info()
+		return n.infoThatFits()
 	}
 }
 
 type errorAnswer struct {
 	Error string `json:"error"`
+}
+
+// infoThatFits describes this node in what a message carries.
+func (n *Node) infoThatFits() NodeInfo {
+	i := n.info()
+	limit := n.maxPayload()
+	fits := func() bool {
+		body, err := json.Marshal(i)
+		return err != nil || limit == 0 || len(body) <= limit
+	}
+	for _, leaveOut := range []struct {
+		what string
+		do   func()
+	}{
+		{"recent", func() {
+			for k := range i.Tasks {
+				i.Tasks[k].Recent = nil
+			}
+		}},
+		{"last_error", func() {
+			for k := range i.Tasks {
+				i.Tasks[k].LastError = ""
+			}
+		}},
+		{"tasks", func() {
+			for len(i.Tasks) > 0 && !fits() {
+				i.Tasks = i.Tasks[:len(i.Tasks)/2]
+			}
+		}},
+	} {
+		if fits() {
+			break
+		}
+		i.LeftOut = append(i.LeftOut, leaveOut.what)
+		leaveOut.do()
+	}
+	return i
 }
 
 // info describes this node.
@@ -123,6 +166,8 @@ func (n *Node) info() NodeInfo {
 	awaited := len(n.calls.pending)
 	n.calls.mu.Unlock()
 	state := n.phaseNow().String()
+	process := processInfo()
+	now := n.clock.now()
 	w := n.worker
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,13 +179,15 @@ func (n *Node) info() NodeInfo {
 		UptimeMS:  time.Since(n.clock.start).Milliseconds(),
 		Slots:     w.slots.total, Running: w.slots.taken, Waiting: w.waitingLocked(), Parked: w.inHand - w.slots.taken - w.waitingLocked(),
 		Awaited: awaited, Dropped: n.strays.Load(),
-		Tasks: make([]TaskInfo, 0, len(w.services)),
+		Tasks:   make([]TaskInfo, 0, len(w.services)),
+		Process: process,
 	}
 	for _, s := range w.services {
 		i.Tasks = append(i.Tasks, TaskInfo{
 			Name: s.name, Limit: s.limit,
 			Calls: s.stats.calls, Failures: s.stats.failures, BusyMS: s.stats.busy.Milliseconds(),
 			LastError: s.stats.lastError,
+			Recent:    s.stats.recent.read(now),
 		})
 	}
 	slices.SortFunc(i.Tasks, func(a, b TaskInfo) int { return cmp.Compare(a.Name, b.Name) })

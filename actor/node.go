@@ -45,6 +45,7 @@ type Node struct {
 
 	verbs     map[string]verb
 	inspector *inspector
+	feed      *feed
 
 	sending context.Context // of what the node publishes; ends when a closing node waits no longer
 	giveUp  context.CancelCauseFunc
@@ -147,6 +148,7 @@ func newNode(conn transport.Conn, cfg Config) (*Node, error) {
 	n.verbs = n.knownVerbs()
 	n.outbox = newOutbox(n)
 	n.inspector = newInspector(n)
+	n.feed = &feed{n: n}
 	n.backlog = newBacklog(n)
 	n.calls = newCalls(n)
 	n.worker = newWorker(n)

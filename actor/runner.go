@@ -96,6 +96,9 @@ func (w *worker) run(ex *execution) (failure string) {
 		ex.fail(wire.CodeDeadline, wire.ExecutedNo, "the budget ran out before a slot was free")
 		return wire.CodeDeadline
 	}
+	if w.n.feed.on.Load() {
+		w.n.feed.started(ex)
+	}
 	returned := false
 	defer func() {
 		if returned || mutant.NoRecover {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
@@ -27,6 +28,8 @@ type implementation struct {
 	kind     *kindImplementation // what is served is a kind; nil for a task
 	in, out  *plainType          // nil where values must pass the codec
 	err      error               // what is wrong with it
+
+	inType, outType reflect.Type // nil where untyped
 
 	// direct decodes the input and runs the handler; decode and apply are the
 	// two halves, for the middleware that stands between them.
@@ -62,6 +65,9 @@ func Implement[In, Out any](t *Target, fn func(context.Context, In) (Out, error)
 		name: t.name,
 		in:   t.in,
 		out:  t.out,
+
+		inType:  reflect.TypeFor[In](),
+		outType: reflect.TypeFor[Out](),
 		direct: func(ex *execution) (any, error) {
 			in, err := inputOf[In](ex)
 			if err != nil {
@@ -186,6 +192,7 @@ type serviceStats struct {
 	calls, failures uint64
 	busy            time.Duration
 	lastError       string
+	recent          recent
 }
 
 // maxLastError bounds what is kept of an error for inspection, in bytes: all

@@ -31,6 +31,11 @@ func (n *Node) knownVerbs() map[string]verb {
 		}},
 		wire.VerbStack: {handle: n.inspects(wire.VerbStack)},
 		wire.VerbDrain: {handle: n.drainTold},
+		wire.VerbSchema: {handle: func(m *transport.Message, _ bool) {
+			task := string(m.Data[:min(len(m.Data), 256)]) // longer than any name
+			n.inspector.ask(m, func() any { return n.schemaOf(task) })
+		}},
+		wire.VerbWatch: {toAll: true, handle: func(m *transport.Message, _ bool) { n.feed.watched(m) }},
 	}
 }
 

@@ -229,7 +229,12 @@ func (w *worker) finish(ex *execution, failure string, r *runner) (next *executi
 	defer w.mu.Unlock()
 	stats := &ex.service.stats
 	stats.calls++
-	stats.busy += now.sub(ex.started)
+	took := now.sub(ex.started)
+	stats.busy += took
+	stats.recent.add(took, failure != "", now)
+	if w.n.feed.on.Load() {
+		w.n.feed.ended(ex, failure, took)
+	}
 	if failure != "" {
 		stats.failures++
 		stats.lastError = failure[:min(len(failure), maxLastError)]

@@ -46,10 +46,13 @@ func TestGoldenSubjects(t *testing.T) {
 	line("task on a node", wire.NodeTaskSubject("default", "n1", "billing.invoice.send"))
 	for _, verb := range []string{
 		wire.VerbPing, wire.VerbCancel, wire.VerbAwaits, wire.VerbInfo, wire.VerbPs, wire.VerbStack, wire.VerbDrain,
+		wire.VerbSchema, wire.VerbWatch,
 	} {
 		line(verb, wire.NodeSubject("default", "n1", verb))
 	}
 	line("ps of all", wire.NodeSubject("default", wire.AllNodes, wire.VerbPs))
+	line("events of a node", wire.EventSubject("default", "n1"))
+	line("a watcher listens", wire.EventPattern("default"))
 	line("node listens", wire.NodePattern("default", "n1"))
 	line("all listen", wire.NodePattern("default", wire.AllNodes))
 	line("inbox listens", wire.InboxPrefix("default", "any", "n1")+">")

@@ -18,6 +18,8 @@ const (
 	VerbStack   = "stack"
 	VerbDrain   = "drain"
 	VerbPresent = "present"
+	VerbSchema  = "schema"
+	VerbWatch   = "watch"
 	// verbTask precedes the name of a task that this node is to run.
 	verbTask = "task."
 )
@@ -41,6 +43,13 @@ func NodePattern(ns, node string) string { return NodeSubject(ns, node, ">") }
 func InboxPrefix(ns, group, node string) string {
 	return "at." + ns + ".reply." + group + "." + node + "."
 }
+
+// EventSubject is where a node reports calls as they start and end, while
+// somebody watches.
+func EventSubject(ns, node string) string { return "at." + ns + ".event." + node }
+
+// EventPattern matches the reports of all nodes.
+func EventPattern(ns string) string { return "at." + ns + ".event.*" }
 
 // ParseNodeSubject takes the verb from a subject that NodePattern matched. For
 // a call that is meant for this node, task is its name and verb is empty.

@@ -23,7 +23,8 @@ func (a *app) callCommand() *cobra.Command {
 		Short: "Call a task and print its result",
 		Long: `Call a task, await it, and print its result as JSON. The input is JSON: the
 second argument, a file's content or, with "-", standard input; without one it is
-the zero value of what the task takes. On a terminal the tree of calls shows on
+the zero value of what the task takes. What the task's JSON Schema does not allow is
+refused before it is sent. On a terminal the tree of calls shows on
 standard error while it runs. Ctrl-C cancels the call, and all calls below it.`,
 		Example: `  atasks call hello '"gopher"'
   atasks call fib 20 --timeout 10s
@@ -32,6 +33,7 @@ standard error while it runs. Ctrl-C cancels the call, and all calls below it.`,
 	}
 	timeout := cmd.Flags().Duration("timeout", 0, "deadline of the call; 0 for none")
 	quiet := cmd.Flags().BoolP("quiet", "q", false, "do not show the tree of calls")
+	noCheck := cmd.Flags().Bool("no-check", false, "do not ask for the task's JSON Schema and check the input against it")
 	meta := cmd.Flags().StringArray("meta", nil, "metadata for the call and all calls below it, as key=value; repeatable")
 	connectFlags(cmd)
 	a.completeArgs(cmd, taskNames)
@@ -52,6 +54,11 @@ standard error while it runs. Ctrl-C cancels the call, and all calls below it.`,
 			opts = append(opts, actor.CallTimeout(*timeout))
 		}
 		return a.withNode(func(ctx context.Context, _ *cobra.Command, n *actor.Node, _ []string) error {
+			if !*noCheck {
+				if err := a.checkInput(ctx, n, args[0], input); err != nil {
+					return err
+				}
+			}
 			return a.call(ctx, n, args[0], input, !*quiet && isTerminal(a.stderr), opts)
 		})(cmd, args)
 	}

@@ -18,7 +18,7 @@ func (a *app) nodesCommand() *cobra.Command {
 		Use:   "nodes",
 		Short: "List the nodes of the namespace",
 		Long: `List the nodes of the namespace, those that only call included: their slots,
-what they have in hand, their versions and ages.`,
+what they have in hand, their versions and ages, and the processes they are in.`,
 		Example: "  atasks nodes -o json",
 		Args:    cobra.NoArgs,
 	}
@@ -31,17 +31,27 @@ what they have in hand, their versions and ages.`,
 			return err
 		}
 		return table[actor.NodeInfo]{
-			header: []string{"NODE", "GROUP", "STATE", "UPTIME", "SLOTS", "RUNNING", "WAITING", "PARKED", "AWAITED", "TASKS", "VERSION"},
+			header: []string{"NODE", "GROUP", "STATE", "UPTIME", "SLOTS", "RUNNING", "WAITING", "PARKED", "AWAITED", "TASKS", "VERSION", "HOST", "PID", "MEMORY"},
 			cells: func(i actor.NodeInfo) []string {
+				p := processOf(i)
 				return []string{
 					short(i.Node), i.Group, i.State, milliseconds(i.UptimeMS), number(i.Slots), number(i.Running),
 					number(i.Waiting), number(i.Parked), number(i.Awaited), number(len(i.Tasks)), i.Version,
+					p.Host, number(p.PID), bytesOf(p.Memory),
 				}
 			},
 			rows: nodes,
 		}.write(a)
 	})
 	return cmd
+}
+
+// processOf is what a node says of its process; one of before says nothing.
+func processOf(i actor.NodeInfo) actor.ProcessInfo {
+	if i.Process == nil {
+		return actor.ProcessInfo{}
+	}
+	return *i.Process
 }
 
 // others are the nodes of the namespace but for our own.

@@ -154,6 +154,21 @@ func precision(v float64) int {
 	return 0
 }
 
+// bytesOf shows a size.
+func bytesOf(n int64) string {
+	const unit = 1024
+	switch {
+	case n <= 0:
+		return ""
+	case n < unit*unit:
+		return fmt.Sprintf("%dK", (n+unit-1)/unit)
+	case n < unit*unit*unit:
+		return fmt.Sprintf("%dM", n/unit/unit)
+	default:
+		return fmt.Sprintf("%.1fG", float64(n)/unit/unit/unit)
+	}
+}
+
 // cut shortens text to so many characters.
 func cut(s string, n int) string {
 	r := []rune(s)

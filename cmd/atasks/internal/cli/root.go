@@ -89,7 +89,7 @@ no permission, 130 interrupted.`,
 	root.AddCommand(
 		a.serverCommand(),
 		a.callCommand(),
-		a.psCommand(), a.treeCommand(), a.cancelCommand(),
+		a.psCommand(), a.treeCommand(), a.cancelCommand(), a.eventsCommand(),
 		a.tasksCommand(),
 		a.nodesCommand(), a.pingCommand(), a.stackCommand(), a.drainCommand(),
 		a.configCommand(), a.versionCommand(),

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"atasks": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) },
 		"worker": func() { os.Exit(worker()) },
+		"watch":  func() { os.Exit(watch()) },
 	})
 }
 

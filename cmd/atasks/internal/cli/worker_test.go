@@ -11,6 +11,7 @@ import (
 
 	"github.com/atasks-io/atasks/actor"
 	"github.com/atasks-io/atasks/atask"
+	"github.com/atasks-io/atasks/cmd/atasks/internal/cli"
 	"github.com/atasks-io/atasks/codec"
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
@@ -88,4 +89,34 @@ func worker() int {
 		return 1
 	}
 	return 0
+}
+
+// watch runs a verb, and calls tasks over and over while it does.
+func watch() int {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	conn, err := atnats.Connect(ctx, os.Getenv("ATASKS_SERVER"))
+	if err != nil {
+		return 1
+	}
+	n, err := actor.Start(ctx, conn, actor.Config{})
+	if err != nil {
+		return 1
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			_, _ = hello.Await(n.Context(ctx), "watcher")
+			_, _ = fails.Await(n.Context(ctx), "boom \x1b[31m")
+			<-tick.C
+		}
+	}()
+	code := cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+	stop()
+	<-done
+	_ = n.Close()
+	return code
 }

@@ -214,6 +214,11 @@ func TestStoreUnderLeaderChanges(t *testing.T) {
 		}
 		ledgers[k].check(t, k, string(e.Value))
 		if poll(within(t), func() bool {
+			// A write whose writer was stopped may land after the first reading.
+			var err error
+			if e, err = reader.Get(within(t), k); err != nil {
+				return false
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			return view[k] == string(e.Value)

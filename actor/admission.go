@@ -43,6 +43,10 @@ func (w *worker) receive(s *service, m *transport.Message, to *seat) {
 		ex.refuse(f)
 		return
 	}
+	if m.Redelivered {
+		w.redelivered(ex)
+		return
+	}
 	w.admit(ex)
 }
 

@@ -3,6 +3,7 @@ package actor
 import (
 	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
+	"github.com/atasks-io/atasks/transport"
 )
 
 // asksBeforeLoss is how often all nodes are asked who has a call, before it
@@ -12,6 +13,20 @@ const asksBeforeLoss = 2
 // notWatched stands in place of the number of asks for a call that was just
 // sent, until the node watches itself.
 const notWatched = -1
+
+// unheard is the calls that nobody has accepted in good time.
+type unheard struct {
+	tokens []string
+	tasks  map[string]struct{} // that they are calls of
+}
+
+func (u *unheard) add(token, task string) {
+	if u.tasks == nil {
+		u.tasks = make(map[string]struct{}, 1)
+	}
+	u.tokens = append(u.tokens, token)
+	u.tasks[task] = struct{}{}
+}
 
 // unheardLocked looks at a call that nobody has accepted in good time: the
 // worker may have died with it, or it sits before a worker that is frozen. It
@@ -31,7 +46,7 @@ func (t *calls) unheardLocked(c *call, now instant) {
 		t.mu.Unlock()
 	case int(c.asks) < asksBeforeLoss:
 		c.asks++
-		t.unheard = append(t.unheard, string(c.appendToken(nil, c.sends)))
+		t.unheard.add(string(c.appendToken(nil, c.sends)), c.target.name)
 		t.armLocked(c, earliest(c.deadline, now.add(askAgain)), now)
 		t.mu.Unlock()
 	default:
@@ -55,9 +70,14 @@ func (t *calls) unheardLocked(c *call, now instant) {
 // node that has one of them answers with another accepted frame.
 func (t *calls) askAll() {
 	t.mu.Lock()
-	tokens := t.unheard
-	t.unheard = nil
+	tokens, tasks := t.unheard.tokens, t.unheard.tasks
+	t.unheard = unheard{}
 	t.mu.Unlock()
+	if s, ok := t.n.conn.(transport.Sweeper); ok {
+		for name := range tasks { // they may wait where nobody takes them
+			s.Sweep(wire.TaskSubject(t.n.cfg.Namespace, name), wire.QueueGroup)
+		}
+	}
 	for len(tokens) > 0 {
 		some := tokens[:min(len(tokens), pingNames)]
 		tokens = tokens[len(some):]

@@ -27,9 +27,9 @@ type calls struct {
 	peers   map[string]*peer
 	wheel   wheel
 	sweeper *sweeper
-	cut     bool     // the connection is
-	closed  bool     // the node is
-	unheard []string // tokens to ask all nodes about at the end of this sweep
+	cut     bool    // the connection is
+	closed  bool    // the node is
+	unheard unheard // to ask all nodes about at the end of this sweep
 	health  health
 	detours map[string]*detour // by worker that fell silent
 }

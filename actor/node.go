@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
 	"github.com/atasks-io/atasks/transport"
@@ -311,10 +312,14 @@ func (n *Node) publish(subject, reply string, header transport.Header, data []by
 	return n.publishUnder(n.sending, subject, reply, header, data)
 }
 
-// publishUnder does so until ctx ends, should the transport make us wait.
+// publishUnder does so until ctx ends, should the transport make us wait. The
+// message is of no use after that.
 func (n *Node) publishUnder(ctx context.Context, subject, reply string, header transport.Header, data []byte) error {
 	m := n.messages.Get().(*transport.Message)
 	*m = transport.Message{Subject: subject, Reply: reply, Header: header, Data: data}
+	if d, ok := ctx.Deadline(); ok {
+		m.Expires = max(time.Until(d), time.Millisecond)
+	}
 	err := n.conn.Publish(ctx, m)
 	*m = transport.Message{}
 	n.messages.Put(m)

@@ -105,3 +105,13 @@ type Features struct {
 	// over a link that can break.
 	Cut bool
 }
+
+// Sweeper is a Conn whose fabric may keep messages for a group of which no
+// member is there. It is optional.
+type Sweeper interface {
+	// Sweep makes the fabric give back what waits for the group on subject, if
+	// nobody is there to take it: each such message comes back as NoResponders
+	// on its Reply, unless it may have been handled before. Sweep returns at
+	// once and may be called again and again.
+	Sweep(subject, group string)
+}

@@ -3,6 +3,7 @@ package transport
 import (
 	"fmt"
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -18,6 +19,16 @@ type Message struct {
 	Header  Header // nil when there is none
 	Data    []byte
 	Status  Status // set by the fabric, ignored by Publish
+
+	// Expires is how long the message is of use to anyone, as the publisher
+	// knows; 0 is for ever. A fabric that makes messages wait, and can, drops
+	// it then without a word. It does not arrive.
+	Expires time.Duration
+
+	// Redelivered says that the message may have been handled before, by a
+	// member of the group that was lost. Set by the fabric, ignored by Publish;
+	// a fabric that delivers at most once never sets it.
+	Redelivered bool
 }
 
 // Status tells messages that the fabric itself made from those of clients.

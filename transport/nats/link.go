@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/atasks-io/atasks/internal/netbatch"
 )
 
 // link makes the client's network connections, so that making one can be
@@ -21,7 +23,7 @@ type link struct {
 	die     context.CancelFunc
 
 	mu     sync.Mutex // guards the fields below
-	newest *batch
+	newest *netbatch.Conn
 	failed error // of the newest attempt
 }
 
@@ -34,7 +36,7 @@ func newLink() *link {
 // install makes the client use l, on top of what o asks for.
 func (l *link) install(o *nats.Options) {
 	l.dialer.Timeout = o.Timeout
-	l.timeout, o.FlusherTimeout = o.FlusherTimeout, 0 // it does not know how long a write takes: see batch
+	l.timeout, o.FlusherTimeout = o.FlusherTimeout, 0 // it does not know how long a write takes: see netbatch
 	if o.Dialer != nil {
 		l.dialer = *o.Dialer
 	}
@@ -83,9 +85,9 @@ func (l *link) track(c net.Conn, buffers bool, err error) (net.Conn, error) {
 	}
 	if l.newest != nil {
 		// The client leaves a connection behind whose greeting has failed.
-		l.newest.abort()
+		l.newest.Abort()
 	}
-	l.newest = newBatch(c, buffers, l.timeout)
+	l.newest = netbatch.New(c, buffers, l.timeout)
 	return l.newest, nil
 }
 
@@ -105,6 +107,6 @@ func (l *link) stop(abort bool) {
 	newest := l.newest
 	l.mu.Unlock()
 	if abort && newest != nil {
-		newest.abort()
+		newest.Abort()
 	}
 }

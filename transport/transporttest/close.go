@@ -173,6 +173,9 @@ func busy(ctx context.Context, f *fixture, c transport.Conn) {
 			}
 		}
 	}
+	if err := c.Flush(ctx); err != nil {
+		f.Fatalf("Flush() = %v, want nil", err)
+	}
 	if err := c.Publish(ctx, &transport.Message{Subject: f.subject("1")}); err != nil {
 		f.Fatalf("Publish() = %v, want nil", err)
 	}

@@ -1,4 +1,4 @@
-package nats
+package netbatch
 
 import (
 	"bytes"
@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// batchOf runs test in virtual time with a batch and the other side of it.
-func batchOf(t *testing.T, test func(t *testing.T, b *batch, other net.Conn)) {
+// pipeOf runs test in virtual time with a batch and the other side of it.
+func pipeOf(t *testing.T, test func(t *testing.T, b *Conn, other net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		b := newBatch(ours, false, 5*time.Second)
+		b := New(ours, false, 5*time.Second)
 		test(t, b, theirs)
 		_ = theirs.Close()
 		_ = b.Close()
 	})
 }
 
-func write(t *testing.T, b *batch, p []byte) {
+func write(t *testing.T, b *Conn, p []byte) {
 	t.Helper()
 	if n, err := b.Write(p); n != len(p) || err != nil {
 		t.Errorf("Write(%d bytes) = %d, %v, want all, nil", len(p), n, err)
@@ -35,7 +35,7 @@ func write(t *testing.T, b *batch, p []byte) {
 // Whatever the sizes and the pace of both sides, what arrives is what was
 // written.
 func TestBatchKeepsOrder(t *testing.T) {
-	batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+	pipeOf(t, func(t *testing.T, b *Conn, other net.Conn) {
 		random := rand.New(rand.NewPCG(1, 2))
 		var want bytes.Buffer
 		var got []byte
@@ -65,7 +65,7 @@ func TestBatchKeepsOrder(t *testing.T) {
 
 // What many write while the other side is busy goes out in one piece.
 func TestBatchGathers(t *testing.T) {
-	batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+	pipeOf(t, func(t *testing.T, b *Conn, other net.Conn) {
 		write(t, b, []byte("first"))
 		synctest.Wait() // its write waits for a reader
 		for range 100 {
@@ -90,7 +90,7 @@ func TestBatchGathers(t *testing.T) {
 // writes wait until that side has read, or too long.
 func TestBatchBoundsWhatItGathers(t *testing.T) {
 	for _, reads := range []bool{true, false} {
-		batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+		pipeOf(t, func(t *testing.T, b *Conn, other net.Conn) {
 			piece := make([]byte, largeWrite/2)
 			start := time.Now()
 			time.AfterFunc(3*time.Second, func() {
@@ -121,7 +121,7 @@ func TestBatchBoundsWhatItGathers(t *testing.T) {
 
 // A failure ends the reading, too, so that the client notices.
 func TestBatchFails(t *testing.T) {
-	batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+	pipeOf(t, func(t *testing.T, b *Conn, other net.Conn) {
 		_ = other.Close()
 		write(t, b, []byte("nobody reads this"))
 		synctest.Wait()
@@ -138,7 +138,7 @@ func TestBatchFails(t *testing.T) {
 // may take for one that does not read.
 func TestBatchCloses(t *testing.T) {
 	t.Run("gone", func(t *testing.T) {
-		batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+		pipeOf(t, func(t *testing.T, b *Conn, other net.Conn) {
 			_ = other.Close()
 			if _, err := b.Read(make([]byte, 1)); err == nil {
 				t.Fatal("Read() = nil, want an error")
@@ -152,7 +152,7 @@ func TestBatchCloses(t *testing.T) {
 		})
 	})
 	t.Run("stuck", func(t *testing.T) {
-		batchOf(t, func(t *testing.T, b *batch, _ net.Conn) {
+		pipeOf(t, func(t *testing.T, b *Conn, _ net.Conn) {
 			start := time.Now()
 			write(t, b, []byte("x"))
 			_ = b.Close()
@@ -163,19 +163,19 @@ func TestBatchCloses(t *testing.T) {
 	})
 }
 
-// Where writes are far apart each goes out by itself, and waits for no other
-// goroutine.
 // gathered returns what waits to be sent.
-func gathered(b *batch) string {
+func gathered(b *Conn) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return string(b.gathered)
 }
 
+// Where writes are far apart each goes out by itself, and waits for no other
+// goroutine.
 func TestBatchIsNotInTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		b := newBatch(ours, true, time.Second)
+		b := New(ours, true, time.Second)
 		defer b.Close()
 		defer theirs.Close()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
@@ -199,7 +199,7 @@ func TestBatchIsNotInTheWay(t *testing.T) {
 func TestBatchEndsWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &heldConn{ended: make(chan struct{}), room: make(chan struct{})}
-		b := newBatch(c, false, time.Hour)
+		b := New(c, false, time.Hour)
 		go func() { _, _ = b.Read(make([]byte, 1)) }()
 		write(t, b, []byte("on its way"))
 		synctest.Wait()
@@ -250,7 +250,7 @@ func (c *heldConn) Close() error                     { return nil }
 
 // A link that is slow is not one that is stuck.
 func TestBatchIsPatientWithASlowLink(t *testing.T) {
-	batchOf(t, func(t *testing.T, b *batch, other net.Conn) {
+	pipeOf(t, func(t *testing.T, b *Conn, other net.Conn) {
 		var reading sync.WaitGroup
 		reading.Go(func() { // 128 KiB a second
 			buf := make([]byte, 8<<10)

@@ -1,4 +1,4 @@
-package nats
+package netbatch
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// batch is a network connection that gathers what the client writes. The
+// Conn is a network connection that gathers what the client writes. The
 // client's flusher wakes up for the first message that somebody publishes, and
 // who publishes a call then waits for its answer. So under load nearly every
 // message would be a system call of its own, the largest part of what a call
@@ -23,7 +23,7 @@ import (
 // answer the first write of a greeting without reading the second. A failure
 // shows at a later write, and at once to the reader, since it closes the
 // connection.
-type batch struct {
+type Conn struct {
 	net.Conn
 
 	buffers bool          // a write does not wait until the other side has read
@@ -56,17 +56,17 @@ const (
 	keptBuffer = 256 << 10
 )
 
-// newBatch gathers what is written to c. buffers says that c has a buffer, so
+// New gathers what is written to c. buffers says that c has a buffer, so
 // that a write of a little to it does not wait for the other side.
-func newBatch(c net.Conn, buffers bool, timeout time.Duration) *batch {
-	b := &batch{Conn: c, buffers: buffers, timeout: timeout, work: make(chan struct{}, 1), done: make(chan struct{})}
+func New(c net.Conn, buffers bool, timeout time.Duration) *Conn {
+	b := &Conn{Conn: c, buffers: buffers, timeout: timeout, work: make(chan struct{}, 1), done: make(chan struct{})}
 	b.idle.L = &b.mu
 	go b.run()
 	return b
 }
 
 // Write implements net.Conn.
-func (b *batch) Write(p []byte) (int, error) {
+func (b *Conn) Write(p []byte) (int, error) {
 	now := time.Now()
 	b.mu.Lock()
 	direct := b.buffers && (len(p) >= largeWrite || now.Sub(b.latest) > farApart)
@@ -88,7 +88,7 @@ func (b *batch) Write(p []byte) (int, error) {
 }
 
 // wake makes run look. It never blocks.
-func (b *batch) wake() {
+func (b *Conn) wake() {
 	select {
 	case b.work <- struct{}{}:
 	default:
@@ -96,7 +96,7 @@ func (b *batch) wake() {
 }
 
 // run writes what is gathered until the connection is closed or broken.
-func (b *batch) run() {
+func (b *Conn) run() {
 	defer close(b.done)
 	var spare []byte
 	for range b.work {
@@ -125,7 +125,7 @@ func (b *batch) run() {
 }
 
 // writeLocked writes to the other side, and unlocks.
-func (b *batch) writeLocked(p []byte) (int, error) {
+func (b *Conn) writeLocked(p []byte) (int, error) {
 	b.writing = true
 	b.mu.Unlock()
 	n, err := b.write(p)
@@ -149,7 +149,7 @@ func (b *batch) writeLocked(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *batch) write(p []byte) (int, error) {
+func (b *Conn) write(p []byte) (int, error) {
 	written := 0
 	for {
 		// The deadline is for a piece, or a link that is slow would be taken for
@@ -169,7 +169,7 @@ func (b *batch) write(p []byte) (int, error) {
 }
 
 // Read implements net.Conn.
-func (b *batch) Read(p []byte) (int, error) {
+func (b *Conn) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		b.breakOff(err)
@@ -178,7 +178,7 @@ func (b *batch) Read(p []byte) (int, error) {
 }
 
 // breakOff ends the writing: the other side is gone.
-func (b *batch) breakOff(err error) {
+func (b *Conn) breakOff(err error) {
 	b.mu.Lock()
 	b.broken = true
 	if b.err == nil {
@@ -189,8 +189,8 @@ func (b *batch) breakOff(err error) {
 	b.wake()
 }
 
-// abort closes the connection without writing what was gathered.
-func (b *batch) abort() {
+// Abort closes the connection without writing what was gathered.
+func (b *Conn) Abort() {
 	b.breakOff(net.ErrClosed)
 	_ = b.Conn.Close() // nothing is lost by it that was not lost before
 	<-b.done
@@ -198,14 +198,14 @@ func (b *batch) abort() {
 
 // SetDeadline implements net.Conn, for reads: writes have deadlines of their
 // own.
-func (b *batch) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
+func (b *Conn) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
 
 // SetWriteDeadline implements net.Conn and does nothing, for the same reason.
-func (b *batch) SetWriteDeadline(time.Time) error { return nil }
+func (b *Conn) SetWriteDeadline(time.Time) error { return nil }
 
 // Close implements net.Conn. What was gathered is written first, unless the
 // other side is gone.
-func (b *batch) Close() error {
+func (b *Conn) Close() error {
 	b.mu.Lock()
 	b.closing = true
 	if b.err == nil {

@@ -1,0 +1,3 @@
+// Package netbatch gathers what goes out over a network connection, so that
+// many small messages cost few system calls.
+package netbatch

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,10 +24,13 @@ func TestWatch(t *testing.T) {
 			actor.Handle("bad", func(context.Context, []byte) ([]byte, error) { return nil, errors.New("boom") }))
 		watcher, caller := start(t, b, actor.Config{}), start(t, b, actor.Config{})
 		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
 		var seen []string
 		done := make(chan error, 1)
 		go func() {
 			done <- watcher.Watch(ctx, func(b actor.EventBatch) {
+				mu.Lock()
+				defer mu.Unlock()
 				for _, e := range b.Events {
 					if e.Node == "" || e.Caller != caller.ID() || e.At == 0 || e.Call == "" {
 						t.Errorf("event = %+v, want who, where and when", e)
@@ -44,7 +49,9 @@ func TestWatch(t *testing.T) {
 		_, _ = caller.Request(t.Context(), "late", nil)
 		pass(time.Second)
 		want := "ok started |ok finished |bad started |bad failed boom|late started |late finished "
+		mu.Lock()
 		equal(t, "what a watcher saw", strings.Join(seen, "|"), want)
+		mu.Unlock()
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("Watch() = %v, want the end of its context", err)
@@ -69,12 +76,12 @@ func TestWatchTooMuch(t *testing.T) {
 		start(t, b, actor.Config{}, actor.Handle("ok", echo))
 		caller := start(t, b, actor.Config{})
 		ctx, cancel := context.WithCancel(t.Context())
-		var events, missed uint64
+		var events, missed atomic.Uint64
 		done := make(chan error, 1)
 		go func() {
 			done <- caller.Watch(ctx, func(b actor.EventBatch) {
-				events += uint64(len(b.Events))
-				missed += b.Missed
+				events.Add(uint64(len(b.Events)))
+				missed.Add(b.Missed)
 			})
 		}()
 		pass(time.Second)
@@ -84,8 +91,8 @@ func TestWatchTooMuch(t *testing.T) {
 			}
 		}
 		pass(time.Second)
-		if events != 500 || missed != 3500 {
-			t.Errorf("%d events and %d missed of 4000, want 500 and 3500", events, missed)
+		if events.Load() != 500 || missed.Load() != 3500 {
+			t.Errorf("%d events and %d missed of 4000, want 500 and 3500", events.Load(), missed.Load())
 		}
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {

@@ -161,7 +161,7 @@ func TestEntityOneAtATime(t *testing.T) {
 				t.Error("two messages at once")
 			}
 			defer at.Add(-1)
-			<-time.After(time.Microsecond)
+			pass(time.Microsecond)
 			if k := len(l.Seen); k > 0 && l.Seen[k-1] != n-1 {
 				t.Errorf("%d comes after %d", n, l.Seen[k-1])
 			}
@@ -201,12 +201,12 @@ func TestEntityReadersTogether(t *testing.T) {
 		node := start(t, loopback.New(), actor.Config{})
 		err := node.Serve(kind.With(
 			read.With(func(a *account, _ context.Context, _ struct{}) (int, error) {
-				<-time.After(time.Second)
+				pass(time.Second)
 				a.Balance += 1000 // of its own copy
 				return a.Balance, nil
 			}),
 			write.With(func(a *account, _ context.Context, n int) (int, error) {
-				<-time.After(time.Second)
+				pass(time.Second)
 				a.Balance += n
 				return a.Balance, nil
 			}),
@@ -369,7 +369,7 @@ func TestEntityNew(t *testing.T) {
 		want("late", 200)
 		want("a", 100)
 		want("late", 200)
-		<-time.After(61 * time.Second) // both are idle for too long
+		pass(61 * time.Second) // both are idle for too long
 		want("late", 300)
 		want("a", 200)
 		want("late", 300)
@@ -443,13 +443,13 @@ func TestEntityHosts(t *testing.T) {
 		host := func() *actor.Node {
 			node := start(t, b, actor.Config{})
 			if err := node.Serve(kind.With(where.With(func(_ *account, ctx context.Context, _ struct{}) (string, error) {
-				<-time.After(time.Millisecond)
+				pass(time.Millisecond)
 				info, _ := actor.InfoFrom(ctx)
 				return info.Node, nil
 			}))); err != nil {
 				t.Fatal(err)
 			}
-			<-time.After(time.Millisecond) // in virtual time: until all have heard of it
+			pass(time.Millisecond) // in virtual time: until all have heard of it
 			return node
 		}
 		first, caller := host(), start(t, b, actor.Config{})
@@ -493,13 +493,13 @@ func TestEntityHosts(t *testing.T) {
 				}
 			})
 		}
-		<-time.After(50 * time.Millisecond)
+		pass(50 * time.Millisecond)
 		if err := first.Close(); err != nil {
 			t.Errorf("Close() = %v", err)
 		}
-		<-time.After(50 * time.Millisecond)
+		pass(50 * time.Millisecond)
 		fourth := host()
-		<-time.After(50 * time.Millisecond)
+		pass(50 * time.Millisecond)
 		close(stop)
 		group.Wait()
 		if asked.Load() < 20 {
@@ -507,6 +507,52 @@ func TestEntityHosts(t *testing.T) {
 		}
 		if count := owners(caller, second, third, fourth); len(count) != 3 || count[first.ID()] > 0 {
 			t.Errorf("after one left and one came they own %v", count)
+		}
+	})
+}
+
+// TestEntityHostDies: when a host is gone without a word, its keys answer
+// elsewhere within moments, whoever asks.
+func TestEntityHostDies(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		b := loopback.New()
+		stays, caller := hosts(t, b, 1, actor.Config{})[0], start(t, b, actor.Config{})
+		conn := connect(t, b)
+		dies, err := actor.Start(t.Context(), conn, actor.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := dies.Serve(hostAll()...); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Millisecond) // in virtual time: until all have heard of it
+		ctx := caller.Context(t.Context())
+		const keys = 20
+		for k := range keys { // at both hosts, so that the caller knows them
+			if _, err := accountAdd.Ask(ctx, fmt.Sprint(k), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.Close()
+		<-dies.Done()
+		anew := 0
+		for _, node := range []*actor.Node{caller, stays} {
+			for k := range keys {
+				began := time.Now()
+				n, err := accountAdd.Ask(node.Context(t.Context()), fmt.Sprint(k), 1)
+				if err != nil {
+					t.Fatalf("Ask() after a host died = %v", err)
+				}
+				if took := time.Since(began); took > 500*time.Millisecond {
+					t.Errorf("it took %v", took)
+				}
+				if n == 1 {
+					anew++
+				}
+			}
+		}
+		if anew == 0 || anew == keys {
+			t.Errorf("%d of %d keys began anew: want those of the host that died, and no other", anew, keys)
 		}
 	})
 }

@@ -19,8 +19,9 @@ type activation struct {
 	self seat // of messages that nobody's entities wait on
 
 	// Of the message whose turn it is.
-	state     any    // a *S; nil until it is made
-	committed []byte // of state that is not copied by assignment, its encoding
+	state     any        // a *S; nil until it is made
+	committed []byte     // of state that is not copied by assignment, its encoding; also of what was claimed, until it is decoded
+	own       *ownership // nil for a volatile entity
 
 	// Guarded by worker.mu.
 	queue      fifo // messages that wait for their turn, the first first
@@ -55,31 +56,14 @@ func (s *seat) link() string {
 }
 
 // stateOf returns the state of an entity, making it first if need be.
-func stateOf[S any](ctx context.Context, a *activation) (*S, error) {
-	if s, ok := a.state.(*S); ok {
+func stateOf[S any](ctx context.Context, ex *execution, a *activation) (*S, error) {
+	if s, ok := a.state.(*S); ok && a.owned() {
 		return s, nil
 	}
-	if a.committed != nil {
-		s := new(S)
-		if err := stateCodec().Unmarshal(a.committed, s); err != nil {
-			return nil, fmt.Errorf("the state of %s %q does not decode: %w", a.kind.name, a.key, err)
-		}
-		a.state = s
-		return s, nil
+	state, err := a.makeState(ctx, ex)
+	if err != nil {
+		return nil, err
 	}
-	state := a.kind.zero()
-	if a.kind.begin != nil {
-		var err error
-		if state, err = a.kind.begin(ctx, a.key); err != nil {
-			return nil, err
-		}
-	}
-	if !a.kind.plain {
-		if err := a.commit(state); err != nil {
-			return nil, err
-		}
-	}
-	a.state = state
 	s, ok := state.(*S)
 	if !ok {
 		return nil, fmt.Errorf("state of %s is a %T", a.kind.name, state)
@@ -87,20 +71,55 @@ func stateOf[S any](ctx context.Context, a *activation) (*S, error) {
 	return s, nil
 }
 
-// commit keeps what the state is now, for messages that fail later.
-func (a *activation) commit(state any) error {
-	body, err := stateCodec().Marshal(state)
-	if err != nil {
-		return fmt.Errorf("the state of %s %q does not encode: %w", a.kind.name, a.key, err)
+// makeState makes the state: of what was committed, or anew.
+func (a *activation) makeState(ctx context.Context, ex *execution) (state any, err error) {
+	if !a.owned() {
+		if ex.shares { // others read what is in memory right now
+			return nil, refusal(wire.CodeBusy, wire.ExecutedNo, "%s has to be claimed anew", a.describe())
+		}
+		ex.withoutSlot(func() { err = a.kind.keeper.claim(ex, a) })
+		if err != nil {
+			return nil, err
+		}
 	}
-	a.committed = body
-	return nil
+	shape := len(a.kind.upgrades)
+	if a.own != nil {
+		shape = a.own.shape
+	}
+	if a.committed != nil {
+		if state, err = a.kind.restore(a.committed, shape); err != nil {
+			return nil, fmt.Errorf("the state of %s does not decode: %w", a.describe(), err)
+		}
+		if a.own != nil && a.kind.plain {
+			a.committed = nil // a copy is all that a method needs to be undone
+		}
+	} else {
+		if state = a.kind.zero(); a.kind.begin != nil {
+			if state, err = a.kind.begin(ctx, a.key); err != nil {
+				return nil, err
+			}
+		}
+		if !a.kind.plain {
+			if a.committed, err = a.encode(state); err != nil {
+				return nil, err
+			}
+			if a.own != nil {
+				a.own.shape = len(a.kind.upgrades)
+			}
+		}
+	}
+	a.state = state
+	return state, nil
 }
 
-// forget ends the state.
-func (a *activation) forget() {
-	a.state, a.committed = nil, nil
-	a.deleted = true
+// encode returns the encoding of a state, for messages that fail later and for
+// the store.
+func (a *activation) encode(state any) ([]byte, error) {
+	body, err := stateCodec().Marshal(state)
+	if err != nil {
+		return nil, fmt.Errorf("the state of %s does not encode: %w", a.describe(), err)
+	}
+	return body, nil
 }
 
 // The waits after a message has panicked the second time in a row, and on.
@@ -115,13 +134,14 @@ func (a *activation) startsLocked(ex *execution) bool {
 	if a.alone {
 		return false
 	}
-	return a.shared == 0 || ex.service.readOnly && a.ready
+	return a.shared == 0 || ex.service.readOnly && a.ready && a.owned()
 }
 
 // beginLocked makes it the message's turn.
 func (a *activation) beginLocked(ex *execution) {
-	if a.shared > 0 || ex.service.readOnly && a.ready {
+	if a.shared > 0 || ex.service.readOnly && a.ready && a.owned() {
 		a.shared++
+		ex.shares = true
 	} else {
 		a.alone = true
 	}
@@ -204,6 +224,9 @@ func (w *worker) seatLocked(ex *execution) *wire.Failure {
 	case a == nil:
 		a = &activation{kind: s.kind, key: s.key}
 		a.self = seat{kind: s.kind, key: s.key, at: a}
+		if s.kind.keeper != nil {
+			a.own = new(ownership)
+		}
 		s.kind.activations[s.key] = a
 		w.crowdedLocked()
 	case a.until > now:

@@ -248,6 +248,9 @@ func (n *Node) shut(message string) error {
 	defer cancel()
 	var err error
 	if n.connected() {
+		if k := n.keeper.Load(); k != nil {
+			k.close(flush)
+		}
 		err = n.conn.Flush(flush)
 	}
 	close(n.stop)

@@ -61,6 +61,9 @@ var (
 	// ErrConflict: another node has taken over the entity. What the method did
 	// to the state has no effect.
 	ErrConflict = errors.New("conflict")
+	// ErrUnsaved: the method ran, and the store took no notice of it: the state
+	// is as it was.
+	ErrUnsaved = errors.New("not saved")
 	// ErrCycle: the entity waits for this very message already, by way of the
 	// entities that the message names. The method did not run.
 	ErrCycle = errors.New("cycle of asks")
@@ -188,6 +191,8 @@ func sentinel(code string) error {
 		return ErrBusy // hosts that do not agree who owns a key, for too long
 	case wire.CodeConflict:
 		return ErrConflict
+	case wire.CodeUnsaved:
+		return ErrUnsaved
 	case wire.CodeCycle:
 		return ErrCycle
 	case codeBadResult:
@@ -224,7 +229,7 @@ func runtimeCode(err error) string {
 	for _, code := range [...]string{
 		wire.CodeDeadline, wire.CodeCancelled, wire.CodeNoWorker, wire.CodeBusy, wire.CodeDraining, wire.CodeDisconnected,
 		wire.CodeWorkerLost, wire.CodeBadInput, wire.CodeTooDeep, wire.CodeTooLarge, wire.CodePanicked,
-		wire.CodeConflict, wire.CodeCycle, codeBadResult, codeDenied, codeClosed, codeNoNode, codeNoLink, codeBadName, codeBadOption,
+		wire.CodeConflict, wire.CodeUnsaved, wire.CodeCycle, codeBadResult, codeDenied, codeClosed, codeNoNode, codeNoLink, codeBadName, codeBadOption,
 	} {
 		if errors.Is(err, sentinel(code)) {
 			return code

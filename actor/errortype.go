@@ -102,7 +102,7 @@ func newErrorTypes(types []ErrorType) (errorTypes, error) {
 // isProtocolCode says whether a code has a meaning of its own.
 func isProtocolCode(code string) bool {
 	switch code {
-	case wire.CodeFailed, wire.CodeMoved, wire.CodeConflict, wire.CodeCycle:
+	case wire.CodeFailed, wire.CodeMoved, wire.CodeConflict, wire.CodeUnsaved, wire.CodeCycle:
 		return true
 	default:
 		return sentinel(code) != errUnknownCode //nolint:errorlint // identity is the question

@@ -41,6 +41,7 @@ type execution struct {
 	near       bool // waits for a processor, outside the mailbox
 	suspect    bool // waits for its caller to say that it still awaits the call
 	lined      bool // waits for its turn at its entity
+	shares     bool // that turn is not its own, but that of all who only read
 	accepted   bool // the caller was told who has the call
 	started    instant
 	links      links

@@ -16,15 +16,18 @@ type faultConn struct {
 	inner transport.Conn
 	owner transport.Owner
 
-	mu      sync.Mutex // guards what follows; not held across inner
-	frozen  chan struct{}
-	dead    bool
-	closed  bool
-	isCut   bool
-	subs    map[*faultSub]struct{}
-	drop    func(m *transport.Message) bool
-	delay   func(m *transport.Message) time.Duration
-	refuse  func(m *transport.Message) error
+	mu     sync.Mutex // guards what follows; not held across inner
+	frozen chan struct{}
+	dead   bool
+	closed bool
+	isCut  bool
+	subs   map[*faultSub]struct{}
+	drop   func(m *transport.Message) bool
+	delay  func(m *transport.Message) time.Duration
+	refuse func(m *transport.Message) error
+
+	storeFault func(key string) storeFault
+
 	sent    []string // the subjects that were published, also those lost on the way
 	lagging sync.WaitGroup
 }

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/atasks-io/atasks/internal/wire"
@@ -11,6 +12,7 @@ import (
 type hosted struct {
 	*kindImplementation
 	methods map[string]*service
+	keeper  *keeper // nil for a volatile kind
 
 	// Guarded by worker.mu.
 	activations map[string]*activation
@@ -19,6 +21,9 @@ type hosted struct {
 
 func newHosted(n *Node, i *kindImplementation) *hosted {
 	h := &hosted{kindImplementation: i, methods: make(map[string]*service), activations: make(map[string]*activation)}
+	if !i.volatile {
+		h.keeper = n.keeper.Load()
+	}
 	for name, m := range i.methods {
 		h.methods[name] = newService(n, m)
 	}
@@ -56,6 +61,26 @@ func (h *hosted) unlinkLocked(a *activation) {
 func (h *hosted) passivateLocked(a *activation) {
 	h.unlinkLocked(a)
 	delete(h.activations, a.key)
+	if o := a.own; o != nil && o.lease != 0 && o.empty {
+		key, revision := wire.StateKey(h.name, a.key), o.revision
+		h.keeper.n.spawn(func() { h.keeper.sweepUp(h.keeper.n.sending, key, revision) })
+	}
+}
+
+// emptyClaims returns the records without a state that idle entities have, by
+// key.
+func (w *worker) emptyClaims() map[string]transport.Revision {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	empty := make(map[string]transport.Revision)
+	for _, h := range w.kinds {
+		for a := h.first; a != nil; a = a.next {
+			if o := a.own; o != nil && o.lease != 0 && o.empty {
+				empty[wire.StateKey(h.name, a.key)] = o.revision
+			}
+		}
+	}
+	return empty
 }
 
 // passivateLocked takes entities out of memory that have been idle for long
@@ -125,10 +150,21 @@ func (m *membership) elsewhere(kind, key string, draining bool) *wire.Failure {
 	}
 }
 
-// checkKind says why the node cannot host a kind; nil when it can.
-func (n *Node) checkKind(k *kindImplementation) error {
-	if !k.volatile {
-		return fmt.Errorf("kind %q is to outlive its owner, and this version keeps state in memory only: declare the kind Volatile", k.name)
+// keepKinds opens what the kinds among services need to keep their state.
+func (n *Node) keepKinds(services []*service) error {
+	for _, s := range services {
+		if s.kind == nil || s.kind.volatile {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(n.running, serveTimeout)
+		defer cancel()
+		if err := n.openKeeper(ctx); err != nil {
+			if n.running.Err() != nil {
+				return n.notRunning()
+			}
+			return fmt.Errorf("kind %q: %w", s.name, err)
+		}
+		return nil
 	}
 	return nil
 }

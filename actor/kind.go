@@ -16,6 +16,11 @@ import (
 // executes one message for it at a time, but for methods that are [ReadOnly].
 // A Kind is an immutable value that belongs to no node; declare it once, as a
 // package variable.
+//
+// The state is kept in a store of the broker unless the kind is [Volatile]. A
+// method's answer comes after its state was saved, and every later answer
+// shows it, whichever node owns the key by then. Hosting such a kind takes a
+// transport with records: NATS with JetStream, an embedded server, loopback.
 type Kind[S any] struct{ decl *kindDecl }
 
 // kindDecl is the declaration of a kind.
@@ -24,6 +29,7 @@ type kindDecl struct {
 	volatile bool
 	idle     time.Duration
 	mailbox  int
+	upgrades []upgrade
 	nameErr  error
 	optErr   error
 }
@@ -124,6 +130,7 @@ type kindImplementation struct {
 	zero    func() any                                         // makes a *S
 	plain   bool                                               // S is copied by assignment
 	methods map[string]*implementation
+	decode  func(encoded []byte) (any, error) // makes a *S
 	errs    []error
 }
 
@@ -138,6 +145,7 @@ func (k *Kind[S]) With(impls ...Impl[S]) Servable {
 		kindDecl: d,
 		zero:     func() any { return new(S) },
 		plain:    plainTypeOf(reflect.TypeFor[S]()) != nil,
+		decode:   decodeState[S],
 		methods:  make(map[string]*implementation),
 	}
 	for n, impl := range impls {
@@ -151,21 +159,21 @@ func (k *Kind[S]) With(impls ...Impl[S]) Servable {
 		i.errs = append(i.errs, errors.New("no method: give With one"))
 	}
 	i.methods[deleteMethod] = &implementation{
-		name: d.name + "." + deleteMethod,
-		direct: func(ex *execution) (any, error) {
-			ex.entity.at.forget()
-			return nil, nil //nolint:nilnil // there is no answer
-		},
+		name:   d.name + "." + deleteMethod,
+		direct: func(ex *execution) (any, error) { return nil, ex.forget() },
 		decode: func(*execution) (any, error) { return nil, nil }, //nolint:nilnil // there is no input
 		apply: func(ctx context.Context, _ any) (any, error) {
-			entityOf(ctx).at.forget()
-			return nil, nil //nolint:nilnil // likewise
+			ex, _ := ctx.Value(executionKey{}).(*execution)
+			return nil, ex.forget()
 		},
 	}
 	if why := hidden(reflect.TypeFor[S](), nil); why != "" {
 		i.errs = append(i.errs, fmt.Errorf("state %v: %s: a codec would lose it; export it, or give its type a marshaller of its own", reflect.TypeFor[S](), why))
 	}
 	impl := &implementation{name: d.name, kind: i}
+	if n := len(d.upgrades); n > 0 && d.upgrades[n-1].to != reflect.TypeFor[S]() {
+		i.errs = append(i.errs, fmt.Errorf("the last Upgrade makes a %v, the state is a %v", d.upgrades[n-1].to, reflect.TypeFor[S]()))
+	}
 	switch {
 	case d.nameErr != nil:
 		impl.err = fmt.Errorf("kind %q: %w: %w", d.name, ErrBadName, d.nameErr)
@@ -221,6 +229,12 @@ func hidden(t reflect.Type, seen []reflect.Type) string {
 		}
 	}
 	return ""
+}
+
+// decodeState makes state of its encoding.
+func decodeState[S any](encoded []byte) (any, error) {
+	s := new(S)
+	return s, stateCodec().Unmarshal(encoded, s)
 }
 
 // stateCodec encodes state. It is not that of Config.Codec: all hosts of a kind

@@ -385,8 +385,6 @@ func TestKindRefusals(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		type secret struct{ hidden int }
 		_ = secret{}.hidden
-		stored := actor.DeclareKind[account]("stored")
-		storedAdd := actor.Method[int, int](stored, "add")
 		shy := actor.DeclareKind[secret]("shy", actor.Volatile())
 		shyGet := actor.Method[int, int](shy, "get")
 		idle := actor.DeclareKind[account]("idle", actor.Volatile(), actor.IdleAfter(-1))
@@ -398,7 +396,6 @@ func TestKindRefusals(t *testing.T) {
 			s    actor.Servable
 			want string
 		}{
-			"no store":    {stored.With(storedAdd.With((*account).Add)), "declare the kind Volatile"},
 			"unexported":  {shy.With(shyGet.With(func(*secret, context.Context, int) (int, error) { return 0, nil })), "field hidden of actor_test.secret is unexported"},
 			"bad option":  {idle.With(idleAdd.With((*account).Add)), "IdleAfter(-1ns)"},
 			"bad method":  {accounts.With(odd.With((*account).Add)), "begins with '-'"},

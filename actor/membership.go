@@ -227,9 +227,11 @@ func (m *membership) verify(node string) {
 	m.n.spawn(func() { m.ping(node) })
 }
 
-// ping asks a host whether it is there, and takes note when nobody is.
+// ping asks a host whether it is there, and takes note when nobody is, or when
+// it says nothing.
 func (m *membership) ping(node string) {
 	t := m.n.calls
+	begun := m.n.clock.now()
 	answered := make(chan bool, 1)
 	t.mu.Lock()
 	p, reply := t.probeLocked(func(_ wire.Frame, msg *transport.Message) {
@@ -240,16 +242,20 @@ func (m *membership) ping(node string) {
 	})
 	t.mu.Unlock()
 	m.n.outbox.put(wire.NodeSubject(m.n.cfg.Namespace, node, wire.VerbPing), reply, nil)
-	there := true
+	there, silent := true, false
 	select {
 	case there = <-answered:
-	case <-time.After(m.n.cfg.LostAfter): // silent: who waits for it finds out
+	case <-time.After(m.n.cfg.LostAfter):
+		silent = m.n.clock.now().sub(begun) < 2*m.n.cfg.LostAfter // otherwise it was this node that was frozen
 	case <-m.n.stop:
 	}
 	t.mu.Lock()
 	t.unprobeLocked(p)
 	t.mu.Unlock()
-	if !there {
+	switch {
+	case silent:
+		m.silent(node)
+	case !there:
 		m.missed(node)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
 )
 
@@ -17,6 +18,7 @@ type methodDecl struct {
 	kind     *kindDecl
 	name     string
 	readOnly bool
+	stale    bool
 }
 
 // MethodOption is an option of a method: [ReadOnly], or one that tasks have
@@ -32,6 +34,20 @@ func ReadOnly() MethodOption {
 			return
 		}
 		t.method.readOnly = true
+	}
+}
+
+// Stale lets a method that is [ReadOnly] answer without proof that its node
+// still owns the entity, which saves a round trip to the store. While a node
+// that was cut off or frozen has not noticed that another one took the entity
+// over, such an answer may be older than one that somebody else had before.
+func Stale() MethodOption {
+	return func(t *Target) {
+		if t.method == nil {
+			t.optionErr = join(t.optionErr, errors.New("Stale(): want a method of a kind"))
+			return
+		}
+		t.method.stale = true
 	}
 }
 
@@ -53,6 +69,9 @@ func Method[In, Out, S any](k *Kind[S], name string, opts ...MethodOption) *Kind
 		if o != nil {
 			o(t)
 		}
+	}
+	if t.method.stale && !t.method.readOnly {
+		t.optionErr = join(t.optionErr, errors.New("Stale(): what a method saves is never stale: want ReadOnly, too"))
 	}
 	return &KindMethod[In, Out, S]{t}
 }
@@ -145,6 +164,7 @@ func (m *KindMethod[In, Out, S]) With(fn func(*S, context.Context, In) (Out, err
 			in:       t.in,
 			out:      t.out,
 			readOnly: t.method.readOnly,
+			stale:    t.method.stale,
 			direct: func(ex *execution) (any, error) {
 				in, err := inputOf[In](ex)
 				if err != nil {
@@ -169,7 +189,7 @@ func (m *KindMethod[In, Out, S]) With(fn func(*S, context.Context, In) (Out, err
 // only one that does at the time, or one of several that only read.
 func deliver[In, Out, S any](ctx context.Context, ex *execution, fn func(*S, context.Context, In) (Out, error), in In) (any, error) {
 	a := ex.entity.at
-	s, err := stateOf[S](ctx, a)
+	s, err := stateOf[S](ctx, ex, a)
 	if err != nil {
 		return nil, err
 	}
@@ -179,13 +199,16 @@ func deliver[In, Out, S any](ctx context.Context, ex *execution, fn func(*S, con
 			s = &own
 		}
 		v, err := fn(s, ctx, in)
+		if proof := ex.proven(a); proof != nil {
+			return nil, proof
+		}
 		if err != nil {
 			return nil, err
 		}
 		return v, nil
 	}
 	if a.kind.plain {
-		return deliverPlain(ctx, ex, s, fn, in)
+		return deliverPlain(ctx, ex, a, s, fn, in)
 	}
 	done := false
 	defer func() {
@@ -195,13 +218,13 @@ func deliver[In, Out, S any](ctx context.Context, ex *execution, fn func(*S, con
 	}()
 	v, err := fn(s, ctx, in)
 	if err != nil {
-		return nil, err
+		return nil, ex.failed(a, err)
 	}
 	out, err := ex.encoded(v)
 	if err != nil {
-		return nil, err
+		return nil, ex.failed(a, err)
 	}
-	if err := a.commit(s); err != nil {
+	if err := ex.commit(a, s, out); err != nil {
 		return nil, err
 	}
 	done = true
@@ -209,7 +232,7 @@ func deliver[In, Out, S any](ctx context.Context, ex *execution, fn func(*S, con
 }
 
 // deliverPlain does so for state that is copied by assignment.
-func deliverPlain[In, Out, S any](ctx context.Context, ex *execution, s *S, fn func(*S, context.Context, In) (Out, error), in In) (any, error) {
+func deliverPlain[In, Out, S any](ctx context.Context, ex *execution, a *activation, s *S, fn func(*S, context.Context, In) (Out, error), in In) (any, error) {
 	before := *s
 	done := false
 	defer func() {
@@ -219,14 +242,69 @@ func deliverPlain[In, Out, S any](ctx context.Context, ex *execution, s *S, fn f
 	}()
 	v, err := fn(s, ctx, in)
 	if err != nil {
-		return nil, err
+		return nil, ex.failed(a, err)
 	}
 	out, err := ex.encoded(v)
 	if err != nil {
-		return nil, err
+		return nil, ex.failed(a, err)
+	}
+	if a.own != nil {
+		if err := ex.commit(a, s, out); err != nil {
+			return nil, err
+		}
 	}
 	done = true
 	return out, nil
+}
+
+// failed is the error of a method that changed nothing. What it says may come
+// from the state, so it is no more free than an answer.
+func (ex *execution) failed(a *activation, err error) error {
+	if a.own == nil {
+		return err
+	}
+	if proof := ex.proven(a); proof != nil {
+		return proof
+	}
+	return err
+}
+
+// commit makes what the state is now count, with out as the answer.
+func (ex *execution) commit(a *activation, state, out any) error {
+	body, err := a.encode(state)
+	if err != nil {
+		return err
+	}
+	if a.own == nil {
+		a.committed = body
+		return nil
+	}
+	if mutant.ReplyEarly {
+		ex.answer(out, nil)
+	}
+	ex.withoutSlot(func() { err = a.kind.keeper.save(a, body) })
+	return err
+}
+
+// forget ends the state of the entity that the execution is for.
+func (ex *execution) forget() error {
+	a := ex.entity.at
+	if a.own != nil {
+		var err error
+		ex.withoutSlot(func() {
+			if !a.owned() {
+				err = a.kind.keeper.claim(ex, a)
+			}
+			if err == nil {
+				err = a.kind.keeper.erase(a)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	a.state, a.committed, a.deleted = nil, nil, true
+	return nil
 }
 
 // encoded returns an answer in the form in which it is sent, so that an

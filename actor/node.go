@@ -34,6 +34,7 @@ type Node struct {
 	calls    *calls
 	worker   *worker
 	members  *membership
+	keeper   atomic.Pointer[keeper] // nil until the node hosts a kind whose state outlives it
 	outbox   *outbox
 	backlog  *backlog
 	links    *nodeLinks

@@ -91,7 +91,7 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 	}
 	switch f.Code {
 	case wire.CodeBadInput, wire.CodeTooDeep, wire.CodeTooLarge, wire.CodeDisconnected,
-		wire.CodeDeadline, wire.CodeCancelled, wire.CodePanicked, wire.CodeCycle, wire.CodeConflict, codeDenied, codeClosed, codeBadName:
+		wire.CodeDeadline, wire.CodeCancelled, wire.CodePanicked, wire.CodeCycle, codeDenied, codeClosed, codeBadName:
 		return 0, false
 	case wire.CodeNoWorker:
 		if mutant.NoGrace {
@@ -105,7 +105,7 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 			tr.tries++
 			return time.Nanosecond, true
 		}
-	case wire.CodeWorkerLost:
+	case wire.CodeWorkerLost, wire.CodeConflict, wire.CodeUnsaved:
 		if int(c.attempt) >= c.target.maxAttempts() && !(mutant.SendTwice && c.attempt == 1) {
 			return 0, false
 		}

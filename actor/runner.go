@@ -175,6 +175,9 @@ func (ex *execution) failureOf(err error) *wire.Failure {
 	if bad, ok := err.(badInput); ok { //nolint:errorlint // a handler may wrap one of its own calls'
 		return &wire.Failure{Code: wire.CodeBadInput, Executed: wire.ExecutedNo, Message: bad.Error()}
 	}
+	if r, ok := err.(refused); ok { //nolint:errorlint // likewise
+		return r.Failure
+	}
 	if f := ex.failureOfEnd(err); f != nil {
 		return f
 	}

@@ -28,6 +28,9 @@ func (n *Node) Serve(servables ...Servable) error {
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
+	if err = n.keepKinds(services); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
 	err = n.subscribe(services)
 	if err == nil {
 		err = n.publishServices(services)
@@ -102,9 +105,6 @@ func (n *Node) prepare(servables []Servable) ([]*service, error) {
 		what, taken := "task", n.worker.services[impl.name] != nil
 		if impl.kind != nil {
 			what, taken = "kind", n.worker.kinds[impl.name] != nil
-			if err := n.checkKind(impl.kind); err != nil {
-				return nil, err
-			}
 		}
 		if seen[what+impl.name] || taken {
 			return nil, fmt.Errorf("%s %q: %w on this node: a name stands for one function", what, impl.name, ErrDuplicate)

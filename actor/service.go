@@ -25,6 +25,7 @@ type implementation struct {
 	limit    int
 	untyped  bool                // bytes in, bytes out
 	readOnly bool                // of a method: it leaves the state alone
+	stale    bool                // of such a method: it answers without proof
 	kind     *kindImplementation // what is served is a kind; nil for a task
 	in, out  *plainType          // nil where values must pass the codec
 	err      error               // what is wrong with it

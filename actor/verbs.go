@@ -19,6 +19,7 @@ type verb struct {
 func (n *Node) knownVerbs() map[string]verb {
 	return map[string]verb{
 		wire.VerbPresent: {toAll: true, handle: n.members.present},
+		wire.VerbRelease: {handle: n.released},
 		wire.VerbPing:    {toAll: true, handle: n.answerPing},
 		wire.VerbInfo:    {toAll: true, handle: n.inspects(wire.VerbInfo)},
 		wire.VerbPs:      {toAll: true, handle: n.inspects(wire.VerbPs)},

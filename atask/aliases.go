@@ -64,6 +64,7 @@ var (
 	ErrBadOption    = actor.ErrBadOption
 	ErrDuplicate    = actor.ErrDuplicate
 	ErrConflict     = actor.ErrConflict
+	ErrUnsaved      = actor.ErrUnsaved
 	ErrCycle        = actor.ErrCycle
 )
 

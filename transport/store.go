@@ -42,7 +42,7 @@ type StoreConfig struct {
 // Limits of a store.
 const (
 	// MaxStoreName is the length of the longest name in bytes.
-	MaxStoreName = 64
+	MaxStoreName = 80
 	// MaxKey is the length of the longest key in bytes.
 	MaxKey = 900
 	// RecordOverhead is what a record takes of Features.MaxPayload beside its

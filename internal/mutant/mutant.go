@@ -43,4 +43,10 @@ const (
 	Untrue = broken == "untrue"
 	// ReplyAnywhere: a worker answers whatever address a call names.
 	ReplyAnywhere = broken == "replyanywhere"
+	// NoFence: an entity's state is saved whoever has saved it last (A1).
+	NoFence = broken == "nofence"
+	// ReplyEarly: a method's answer does not wait until the state is saved (A2).
+	ReplyEarly = broken == "replyearly"
+	// NoProof: an answer that wrote nothing does not wait for proof that the entity is still this node's (A2).
+	NoProof = broken == "noproof"
 )

@@ -91,6 +91,13 @@ func AppendLink(chain, kind, key string) string {
 	return string(AppendKey(append(append(b, kind...), chainLink...), key))
 }
 
+// ParseLink takes apart a chain of one entity.
+func ParseLink(link string) (kind, key string, ok bool) {
+	kind, token, _ := strings.Cut(link, chainLink)
+	key, ok = ParseKey(token)
+	return kind, key, ok && CheckName(kind) == nil
+}
+
 // ChainFrom returns the part of a chain that begins with an entity; false when
 // it is not in the chain.
 func ChainFrom(chain, kind, key string) (string, bool) {

@@ -24,6 +24,7 @@ const (
 	CodeMoved        = "moved"
 	CodeConflict     = "conflict"
 	CodeCycle        = "cycle"
+	CodeUnsaved      = "unsaved"
 )
 
 // Executed says whether the handler of a failed call ran.

@@ -18,6 +18,7 @@ const (
 	VerbStack   = "stack"
 	VerbDrain   = "drain"
 	VerbPresent = "present"
+	VerbRelease = "release"
 	VerbSchema  = "schema"
 	VerbWatch   = "watch"
 	// verbTask precedes the name of a task that this node is to run.

@@ -45,6 +45,9 @@ func mutants() []mutant {
 		{"nodrain", "F10", chaos, "TestRollingRestarts"},
 		{"nohold", "F11", chaos, "TestBrokerRestarts"},
 		{"leak", "G1", chaos, "TestCloseLeavesNoGoroutine"},
+		{"nofence", "A1", "./actor", "TestZombieSavesNothing"},
+		{"replyearly", "A2", "./actor", "TestStoreDownForLong"},
+		{"noproof", "A2", "./actor", "TestZombieAnswersNothing"},
 		{"replyanywhere", "security", "./integration", "TestDeputy"},
 	}
 }

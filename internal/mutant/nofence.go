@@ -1,0 +1,5 @@
+//go:build mut_nofence
+
+package mutant
+
+const broken = "nofence"

@@ -1,0 +1,5 @@
+//go:build mut_noproof
+
+package mutant
+
+const broken = "noproof"

@@ -1,0 +1,5 @@
+//go:build mut_replyearly
+
+package mutant
+
+const broken = "replyearly"

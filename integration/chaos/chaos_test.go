@@ -49,12 +49,14 @@ func TestChaos(t *testing.T) {
 		{"F10 rolling restarts", func(t *testing.T) { rollingRestarts(t, s, sum) }},
 		{"F11 broker restarts", func(t *testing.T) { outages(t, s, sum) }},
 		{"F11 many clients", func(t *testing.T) { manyClients(t, s, sum) }},
+		{"A3 owners killed", func(t *testing.T) { entityOwnerKilled(t, 6, sum) }},
 	} {
 		t.Run(scenario.name, scenario.run)
 	}
 	for i := uint64(0); i == 0 || time.Now().Before(end); i++ {
 		d := max(shortChaos, min(phase, time.Until(end)))
 		t.Run(fmt.Sprintf("mixed %d", i+1), func(t *testing.T) { mixed(t, seed+i, d, sum) })
+		t.Run(fmt.Sprintf("entities %d", i+1), func(t *testing.T) { entities(t, 1+2*int(i%2), seed+i, d, sum) })
 	}
 	sum.judge(t)
 	verdict := "violations: none"

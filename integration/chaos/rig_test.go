@@ -27,9 +27,23 @@ type rig struct {
 	names   map[string]int
 }
 
-// newRig starts a broker. What belongs to the rig ends with the test; its files
-// stay when the test has failed.
+// newRig starts a broker.
 func newRig(t *testing.T, b brokerRole) *rig {
+	t.Helper()
+	r := bareRig(t)
+	if b.Listen == "" {
+		b.Listen = freeAddress(t)
+	}
+	var err error
+	if r.broker, err = launch(role{Name: everyone, Dir: r.dir, Broker: &b}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// bareRig makes a rig without a broker. What belongs to it ends with the test;
+// its files stay when the test has failed.
+func bareRig(t *testing.T) *rig {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "atasks-chaos-") //nolint:usetesting // t.TempDir goes also when the test has failed
 	if err != nil {
@@ -41,12 +55,6 @@ func newRig(t *testing.T, b brokerRole) *rig {
 	}
 	r.unwatch = r.log.watch()
 	t.Cleanup(r.close)
-	if b.Listen == "" {
-		b.Listen = freeAddress(t)
-	}
-	if r.broker, err = launch(role{Name: everyone, Dir: dir, Broker: &b}); err != nil {
-		t.Fatal(err)
-	}
 	return r
 }
 

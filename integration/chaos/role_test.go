@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/atasks-io/atasks/actor"
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
@@ -33,6 +35,8 @@ type role struct {
 	Broker *brokerRole
 	Worker *workerRole
 	Caller *callerRole
+	Server *serverRole
+	Host   *hostRole
 }
 
 // play plays a role until SIGTERM, or until standard input is closed: the test
@@ -62,6 +66,10 @@ func play(spec string) error {
 		return r.Worker.play(ctx, j)
 	case r.Caller != nil:
 		return r.Caller.play(ctx, j)
+	case r.Server != nil:
+		return r.Server.play(ctx)
+	case r.Host != nil:
+		return r.Host.play(ctx)
 	}
 	return fmt.Errorf("a role without a part: %s", spec)
 }
@@ -72,14 +80,14 @@ func stderr() *slog.Logger {
 }
 
 // startNode starts a node on the server at url.
-func startNode(ctx context.Context, url string, cfg actor.Config) (*actor.Node, error) {
+func startNode(ctx context.Context, url string, cfg actor.Config, opts ...nats.Option) (*actor.Node, error) {
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	conn, err := atnats.Connect(ctx, url, atnats.Logger(log))
+	conn, err := atnats.Connect(ctx, url, atnats.Logger(log), atnats.ClientOptions(opts...))
 	if err != nil {
 		return nil, err
 	}

@@ -45,8 +45,8 @@ func mutants() []mutant {
 		{"nodrain", "F10", chaos, "TestRollingRestarts"},
 		{"nohold", "F11", chaos, "TestBrokerRestarts"},
 		{"leak", "G1", chaos, "TestCloseLeavesNoGoroutine"},
-		{"nofence", "A1", "./actor", "TestZombieSavesNothing"},
-		{"replyearly", "A2", "./actor", "TestStoreDownForLong"},
+		{"nofence", "A1", chaos, "TestEntitiesOnOneServer"},
+		{"replyearly", "A2", chaos, "TestEntitiesOnOneServer"},
 		{"noproof", "A2", "./actor", "TestZombieAnswersNothing"},
 		{"replyanywhere", "security", "./integration", "TestDeputy"},
 	}

@@ -35,7 +35,8 @@ type activation struct {
 	panics     int     // in a row
 	until      instant // messages are refused until then, after these
 	prev, next *activation
-	linked     bool // among the idle of its kind
+	linked     bool      // among the idle of its kind
+	done       [4]uint64 // the messages of other nodes that were executed last, hashed
 }
 
 // seat is what an execution has to do with entities: the one that it is a
@@ -45,6 +46,7 @@ type seat struct {
 	key   string
 	at    *activation
 	chain string // the entities that wait on it, it not included
+	after string // the message of the same caller that it is to follow, as a key of worker.byKey
 }
 
 // link is the chain of the calls that the execution makes.
@@ -195,6 +197,7 @@ func (w *worker) advanceLocked(a *activation) {
 // turnOverLocked takes note of how a message ended that was executed.
 func (w *worker) turnOverLocked(ex *execution, panicked bool, now instant) {
 	a := ex.entity.at
+	a.noteLocked(ex)
 	a.ready = a.state != nil
 	switch {
 	case panicked:
@@ -220,6 +223,9 @@ func (w *worker) seatLocked(ex *execution) *wire.Failure {
 	}
 	now := ex.arrived
 	a := s.kind.activations[s.key]
+	if s.after != "" && !w.followsLocked(a, s.after) {
+		return busy("the message that was sent before is not here")
+	}
 	switch {
 	case a == nil:
 		a = &activation{kind: s.kind, key: s.key}

@@ -94,6 +94,9 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 	ex.pushes = h.Get(wire.HeaderProgress) != "" && !ex.foreign && !ex.tell
 	ex.meta = metaOf(h)
 	ex.setChain(h)
+	if after := h.Get(wire.HeaderAfter); after != "" && ex.entity != nil && ex.entity.kind != nil && !ex.foreign {
+		ex.entity.after = ex.caller + "." + after
+	}
 	return nil
 }
 
@@ -168,8 +171,10 @@ func (w *worker) placeLocked(ex *execution) (victims []*execution) {
 	}
 	for ex.state == waiting && w.overfullLocked() {
 		victim := w.shallowestLocked()
-		if victim == nil || victim.depth >= ex.depth || victim.tell {
-			victim = ex // who told has been promised that the call is taken; others try again
+		if victim == nil || victim.depth >= ex.depth || victim.tell || victim.entity != nil && victim.entity.at != nil {
+			// Who told has been promised that the call is taken, and messages to
+			// an entity keep their order; others try again.
+			victim = ex
 		}
 		w.withdrawLocked(victim)
 		victims = append(victims, victim)

@@ -7,6 +7,7 @@ import "github.com/atasks-io/atasks/internal/wire"
 type addressee struct {
 	key  string
 	node string // that it was last sent to; guarded by n.calls.mu
+	spot laneSpot
 }
 
 // subject is where the call goes when it is sent to nobody by name, with
@@ -68,8 +69,14 @@ func (c *call) routeAsk(now instant) {
 		})
 		return
 	}
-	if owner == n.id && !n.cfg.NoLocal && n.worker.askHere(c, now) {
-		return
+	if owner == n.id && !n.cfg.NoLocal {
+		if !n.calls.hereInTurn(c, now) {
+			return
+		}
+		if n.worker.askHere(c, now) {
+			n.calls.laneMoved(c)
+			return
+		}
 	}
 	n.calls.mu.Lock()
 	c.to.node = owner

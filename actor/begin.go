@@ -128,6 +128,15 @@ func (c *call) setHeader(meta metadata, o *callOptions) error {
 	return c.setChain()
 }
 
+// with returns a copy of headers that has one more.
+func with(h transport.Header, key, value string) transport.Header {
+	if h = h.Clone(); h == nil {
+		h = transport.Header{}
+	}
+	h.Set(key, value)
+	return h
+}
+
 func (c *call) set(key, value string) {
 	if c.header == nil {
 		c.header = transport.Header{}

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/atasks-io/atasks/internal/mutant"
 	"github.com/atasks-io/atasks/internal/wire"
-	"github.com/atasks-io/atasks/transport"
 )
 
 // calls is the table of the calls that a node awaits: what its inbox finds
@@ -32,6 +30,8 @@ type calls struct {
 	unheard unheard // to ask all nodes about at the end of this sweep
 	health  health
 	detours map[string]*detour // by worker that fell silent
+	lanes   map[laneKey]*lane
+	laned   atomic.Int32 // how many there are
 }
 
 // A call that nobody has answered is asked about after askFirst. From half of
@@ -50,6 +50,7 @@ func newCalls(n *Node) *calls {
 		probes:  make(map[uint64]*probe),
 		peers:   make(map[string]*peer),
 		detours: make(map[string]*detour),
+		lanes:   make(map[laneKey]*lane),
 	}
 	t.health.init(t)
 	t.sweeper = newSweeper(n.clock, t.sweep)
@@ -98,16 +99,25 @@ func (t *calls) send(c *call) {
 		t.mu.Unlock()
 		return
 	}
+	if c.to != nil && !t.inTurnLocked(c, now) {
+		t.mu.Unlock()
+		return
+	}
 	c.state = callSent
 	c.asks, c.sent = notWatched, now
 	t.armLocked(c, earliest(c.deadline, now.add(askFirst/2)), now)
 	c.sends++
 	sends, attempt, body := c.sends, c.attempt, c.body
-	subject := t.subjectLocked(c)
+	subject, follows := t.subjectLocked(c), ""
+	if c.to != nil {
+		follows = c.to.spot.follows
+	}
 	t.mu.Unlock()
 
-	if err := t.publish(c, subject, body, sends, attempt, budget); err != nil {
+	if err := t.publish(c, subject, follows, body, sends, attempt, budget); err != nil {
 		t.publishFailed(c, sends, err)
+	} else if c.to != nil {
+		t.sentInTurn(c)
 	}
 }
 
@@ -140,23 +150,6 @@ func (t *calls) subjectLocked(c *call) string {
 	return c.subject()
 }
 
-// publish sends a call.
-func (t *calls) publish(c *call, subject string, body []byte, sends, attempt int32, budget time.Duration) error {
-	var token [40]byte
-	var buf [256]byte
-	reply := wire.AppendAddress(buf[:0], t.n.inbox, string(c.appendToken(token[:0], sends)), budget, int(c.depth))
-	header := c.header
-	if attempt > 1 {
-		header = header.Clone()
-		if header == nil {
-			header = transport.Header{}
-		}
-		header.Set(wire.HeaderAttempt, strconv.Itoa(int(attempt)))
-	}
-	// The call is its own context here: when it ends nobody waits on.
-	return t.n.publishUnder((*sending)(c), subject, string(reply), header, body)
-}
-
 // listLocked enters the call into the table.
 func (t *calls) listLocked(c *call) {
 	if !c.listed {
@@ -186,6 +179,9 @@ func (t *calls) forgetLocked(c *call) {
 	if c.listed {
 		c.listed = false
 		delete(t.pending, c.seq)
+	}
+	if c.to != nil {
+		t.leaveLaneLocked(c)
 	}
 	delete(t.wrapped, c)
 	t.wheel.clear(&c.alarm)
@@ -263,6 +259,9 @@ func (t *calls) abandon(c *call, err error) {
 // must follow.
 func (t *calls) ghostLocked(c *call) {
 	c.state = callGhost
+	if c.to != nil {
+		t.leaveLaneLocked(c)
+	}
 	now := t.n.clock.now()
 	t.armLocked(c, now.add(ghostLife), now)
 }

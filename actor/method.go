@@ -101,8 +101,10 @@ func (m *KindMethod[In, Out, S]) Ask(ctx context.Context, key string, in In, opt
 }
 
 // Start sends a message to the entity behind key and returns at once. Whatever
-// goes wrong is what the future's Await returns. The message is cancelled when
-// ctx ends, and, begun in a handler, when the handler returns.
+// goes wrong is what the future's Await returns. Messages that a node begins one
+// after the other for one key are executed in that order, also when one has to
+// be tried again, unless the node has OnCall middleware. A message is cancelled
+// when ctx ends, and, begun in a handler, when the handler returns.
 func (m *KindMethod[In, Out, S]) Start(ctx context.Context, key string, in In, opts ...CallOption) *Future[Out] {
 	a := &asking[Out]{to: addressee{key: key}}
 	a.future.call.to = &a.to

@@ -86,6 +86,9 @@ func (c *call) beginWrapped(ctx context.Context, o *callOptions) {
 		Header: headerOf(meta),
 		In:     in,
 	}
+	if c.to != nil {
+		rec.Info.Key = c.to.key
+	}
 	inner := *o
 	inner.node, inner.outer, inner.meta = c.n, c, nil
 	var called atomic.Bool
@@ -218,6 +221,9 @@ func (c *call) callInner(ctx context.Context, rec *Call, o callOptions) error {
 		in = rawBody(body)
 	}
 	inner := &call{borrowed: c.target.untyped} // from the middleware, which goes on when it ends
+	if c.to != nil {
+		inner.to = &addressee{key: c.to.key}
+	}
 	inner.begin(ctx, c.target, in, []CallOption{func(p *callOptions) { *p = o }}, true)
 	inner.await(ctx)
 	if err := inner.outcome(); err != nil {

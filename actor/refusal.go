@@ -49,6 +49,9 @@ func (t *calls) refusedLocked(c *call, f *wire.Failure) {
 		tr := c.troubleLocked()
 		tr.code, tr.words = f.Code, textOf(f.Code, f.Message)
 		c.local = nil
+		if c.to != nil {
+			t.joinLaneLocked(c)
+		}
 		t.listLocked(c)
 		t.holdLocked(c, now, wait)
 		t.mu.Unlock()

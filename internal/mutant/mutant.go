@@ -49,4 +49,6 @@ const (
 	ReplyEarly = broken == "replyearly"
 	// NoProof: an answer that wrote nothing does not wait for proof that the entity is still this node's (A2).
 	NoProof = broken == "noproof"
+	// NoOrder: messages to an entity are sent as they come, also while one before them waits to be tried again (A5).
+	NoOrder = broken == "noorder"
 )

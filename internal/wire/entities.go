@@ -158,6 +158,9 @@ func Score(seed uint64, key string) uint64 {
 	return h ^ h>>33
 }
 
+// Hash is FNV-1a of 64 bits.
+func Hash(s string) uint64 { return hashOn(fnvOffset, s) }
+
 const (
 	fnvOffset = 14695981039346656037
 	fnvPrime  = 1099511628211

@@ -20,6 +20,7 @@ const (
 	HeaderTell           = "At-Tell"
 	HeaderProgress       = "At-Progress"
 	HeaderChain          = "At-Chain"
+	HeaderAfter          = "At-After"
 	headerMeta           = "At-Meta-"
 )
 

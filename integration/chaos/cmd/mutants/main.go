@@ -47,6 +47,7 @@ func mutants() []mutant {
 		{"leak", "G1", chaos, "TestCloseLeavesNoGoroutine"},
 		{"nofence", "A1", chaos, "TestEntitiesOnOneServer"},
 		{"replyearly", "A2", chaos, "TestEntitiesOnOneServer"},
+		{"noorder", "A5", "./actor", "TestAsksKeepTheirOrder"},
 		{"noproof", "A2", "./actor", "TestZombieAnswersNothing"},
 		{"replyanywhere", "security", "./integration", "TestDeputy"},
 	}

@@ -1,0 +1,5 @@
+//go:build mut_noorder
+
+package mutant
+
+const broken = "noorder"

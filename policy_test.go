@@ -66,6 +66,10 @@ var mayImport = []arrow{
 		reason: "programs read the environment, libraries do not: it picks a transport and invents nothing",
 	},
 	{
+		from: "./internal/dial/dialamqp", to: []string{"./internal/dial", "./transport", "./transport/amqp"},
+		reason: "RabbitMQ's client is for programs that ask for it",
+	},
+	{
 		from: "./atask", to: []string{"./actor", "./codec"},
 		reason: "typed tasks are a thin layer on the runtime and reach the network only through it",
 	},
@@ -114,6 +118,11 @@ var mayNotReach = []ban{
 		from: "./...", except: []string{"./embedded/...", "./cmd/...", "./examples/...", "./integration/..."},
 		to:     []string{"github.com/nats-io/nats-server/..."},
 		reason: "the server is heavier than all the rest; only who asks for one inside the process links it",
+	},
+	{
+		from: "./...", except: []string{"./transport/amqp", "./internal/dial/dialamqp", "./cmd/...", "./examples/...", "./integration/..."},
+		to:     []string{"github.com/rabbitmq/..."},
+		reason: "a program that uses NATS does without RabbitMQ's client",
 	},
 	{
 		from: "./...", except: []string{"./...test", "./integration/..."},

@@ -16,22 +16,20 @@ import (
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
-// connector connects to a broker of one kind.
-type connector func(ctx context.Context, s Settings, name string, log *slog.Logger) (transport.Conn, error)
+// Connector connects to a broker of one kind, as Settings.Connect does.
+type Connector func(ctx context.Context, s Settings, name string, log *slog.Logger) (transport.Conn, error)
 
-// connectors lists, by the scheme of a URL, what can be connected to. Another
-// transport adds its scheme here and is then understood by every verb.
-func connectors() map[string]connector {
-	return map[string]connector{"nats": toNats, "tls": toNats, "ws": toNats, "wss": toNats}
-}
-
-// Connect connects to the broker that the settings name. The connection is
-// called name on the broker; what befalls it goes to log, which may be nil.
-func (s Settings) Connect(ctx context.Context, name string, log *slog.Logger) (transport.Conn, error) {
+// Connect connects to the broker that the settings name, to NATS or to what
+// others knows, by the scheme of a URL; others may be nil. So a program links
+// the clients that it asks for only. The connection is called name on the
+// broker; what befalls it goes to log, which may be nil.
+func (s Settings) Connect(ctx context.Context, name string, log *slog.Logger, others map[string]Connector) (transport.Conn, error) {
+	all := map[string]Connector{"nats": toNats, "tls": toNats, "ws": toNats, "wss": toNats}
+	maps.Copy(all, others)
 	scheme := schemeOf(s.Get(Server))
-	connect := connectors()[scheme]
+	connect := all[scheme]
 	if connect == nil {
-		known := slices.Sorted(maps.Keys(connectors()))
+		known := slices.Sorted(maps.Keys(all))
 		return nil, fmt.Errorf("connect: no transport for %s:// URLs: want one of %s", scheme, strings.Join(known, ", "))
 	}
 	return connect(ctx, s, name, log)

@@ -56,7 +56,7 @@ func (o Option) Variable() string {
 // the flag, ATASKS_<NAME>, NATS_<NAME>, the selected context of the nats tool.
 func Options() []Option {
 	return []Option{
-		{Server, "where the broker is, as nats://host:port, several separated by commas", "NATS_URL", false, plain},
+		{Server, "where the broker is, as nats://host:port or amqp://host:port/vhost, several separated by commas", "NATS_URL", false, plain},
 		{Namespace, "namespace to work in", "", false, plain},
 		{Group, "service that this program counts as, for the broker's permissions", "", false, plain},
 		{Context, "context of the nats tool to take settings from", "NATS_CONTEXT", false, plain},
@@ -153,6 +153,7 @@ type layer struct {
 // and so on) everything comes from the same place, so that no password goes to
 // the user of another. The nats tool's selected context counts only as long as
 // nothing else says where the broker is: its credentials are for its server.
+// Where that is RabbitMQ, nothing of the nats tool counts.
 func Resolve(src Source) (Settings, error) {
 	var flags, own, nats layer
 	flags = layer{src.Flags, func(k Key) string { return "flag --" + string(k) }}
@@ -168,12 +169,15 @@ func Resolve(src Source) (Settings, error) {
 			}
 		}
 	}
-	layers := []layer{flags, own, nats}
-	context, err := contextLayer(src, layers)
-	if err != nil {
-		return nil, err
+	layers := []layer{flags, own}
+	if !isRabbit(merge(layers).Get(Server)) {
+		layers = append(layers, nats)
+		context, err := contextLayer(src, layers)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, context)
 	}
-	layers = append(layers, context)
 	set := merge(layers)
 	return set, set.readPassword()
 }
@@ -219,6 +223,8 @@ func (s Settings) readPassword() error {
 	}
 	return nil
 }
+
+func isRabbit(server string) bool { return strings.HasPrefix(schemeOf(server), "amqp") }
 
 // schemeOf is the scheme of the first of several URLs; nats without one.
 func schemeOf(server string) string {

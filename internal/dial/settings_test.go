@@ -123,7 +123,7 @@ func TestConnectRefuses(t *testing.T) {
 	} {
 		set, err := dial.Resolve(dial.Source{Flags: c.flags, Getenv: func(string) string { return "" }})
 		if err == nil {
-			_, err = set.Connect(t.Context(), "test", nil)
+			_, err = set.Connect(t.Context(), "test", nil, nil)
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Connect(%v) = %v, want an error with %q", c.flags, err, c.want)

@@ -10,6 +10,7 @@ import (
 	"github.com/atasks-io/atasks/actor"
 	"github.com/atasks-io/atasks/codec"
 	"github.com/atasks-io/atasks/internal/dial"
+	"github.com/atasks-io/atasks/internal/dial/dialamqp"
 )
 
 // operators is the group of this program's nodes unless told otherwise: the
@@ -76,7 +77,7 @@ func (a *app) node(cmd *cobra.Command) (*actor.Node, error) {
 	timeout, _ := cmd.Flags().GetDuration("connect-timeout") // the verb has the flag
 	ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("no answer within %v: %w", timeout, context.DeadlineExceeded))
 	defer cancel()
-	conn, err := set.Connect(ctx, "atasks "+cmd.Name(), nil)
+	conn, err := set.Connect(ctx, "atasks "+cmd.Name(), nil, dialamqp.Connectors())
 	if err != nil {
 		return nil, connectFailed(cmd.Context(), err)
 	}

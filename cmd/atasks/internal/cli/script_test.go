@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/atasks-io/atasks/cmd/atasks/internal/cli"
 	"github.com/atasks-io/atasks/embedded"
+	"github.com/atasks-io/atasks/internal/rabbittest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,8 +37,32 @@ const patience = 30 * time.Second
 // worker processes.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	p := params(setUp)
+	p.Dir = filepath.Join("testdata", "script")
+	testscript.Run(t, p)
+}
+
+// TestScriptsOnRabbit runs scripts against RabbitMQ, each in a namespace of its
+// own: some of those in testdata/script, and what there is on RabbitMQ only.
+func TestScriptsOnRabbit(t *testing.T) {
+	t.Parallel()
+	broker := new(rabbittest.Shared)
+	t.Cleanup(broker.Stop)
+	url := broker.URL(t)
+	p := params(func(e *testscript.Env) error {
+		host := url[strings.LastIndex(url, "@")+1:]
+		e.Vars = append(e.Vars, "ATASKS_SERVER="+url, "TEST_ADDRESS="+host, "ATASKS_NAMESPACE="+strings.ToLower(rand.Text()))
+		return startWorkers(e)
+	})
+	p.Files = []string{
+		filepath.Join("testdata", "script", "inspect.txtar"),
+		filepath.Join("testdata", "rabbit", "rabbit.txtar"),
+	}
+	testscript.Run(t, p)
+}
+
+func params(setUp func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -45,7 +71,7 @@ func TestScripts(t *testing.T) {
 			"begin":      begin,
 			"end":        end,
 		},
-	})
+	}
 }
 
 // processesKey is where a script's background processes are kept.
@@ -61,9 +87,6 @@ type process struct {
 }
 
 func setUp(e *testscript.Env) error {
-	running := processes{}
-	e.Values[processesKey{}] = running
-	e.Vars = append(e.Vars, "HOME="+e.WorkDir, "XDG_CONFIG_HOME="+filepath.Join(e.WorkDir, "config"))
 	srv, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
 		return err
@@ -74,6 +97,14 @@ func setUp(e *testscript.Env) error {
 		_ = srv.Shutdown(ctx)
 	})
 	e.Vars = append(e.Vars, "ATASKS_SERVER="+srv.URL(), "TEST_ADDRESS="+strings.TrimPrefix(srv.URL(), "nats://"))
+	return startWorkers(e)
+}
+
+// startWorkers starts two workers, of which W1 and W2 tell the nodes.
+func startWorkers(e *testscript.Env) error {
+	running := processes{}
+	e.Values[processesKey{}] = running
+	e.Vars = append(e.Vars, "HOME="+e.WorkDir, "XDG_CONFIG_HOME="+filepath.Join(e.WorkDir, "config"))
 	e.Defer(func() {
 		for _, p := range running {
 			_ = p.cmd.Process.Kill()

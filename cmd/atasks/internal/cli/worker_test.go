@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/atasks-io/atasks/atask"
 	"github.com/atasks-io/atasks/cmd/atasks/internal/cli"
 	"github.com/atasks-io/atasks/codec"
+	"github.com/atasks-io/atasks/transport"
+	atamqp "github.com/atasks-io/atasks/transport/amqp"
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
@@ -64,17 +67,26 @@ func fibonacci(ctx context.Context, n int) (int, error) {
 	return v[0] + v[1], nil
 }
 
+// connect connects to the script's broker.
+func connect(ctx context.Context) (transport.Conn, error) {
+	url := os.Getenv("ATASKS_SERVER")
+	if strings.HasPrefix(url, "amqp:") {
+		return atamqp.Connect(ctx, url)
+	}
+	return atnats.Connect(ctx, url)
+}
+
 // worker is a worker process until SIGTERM, or until its node was drained.
 func worker() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	err := func() error {
-		conn, err := atnats.Connect(ctx, os.Getenv("ATASKS_SERVER"))
+		conn, err := connect(ctx)
 		if err != nil {
 			return err
 		}
 		// Forests go to the other node, too.
-		n, err := actor.Start(ctx, conn, actor.Config{Version: "1.2.3", NoLocal: true, Codec: codec.Msgpack, CallerLostAfter: time.Minute})
+		n, err := actor.Start(ctx, conn, actor.Config{Namespace: os.Getenv("ATASKS_NAMESPACE"), Version: "1.2.3", NoLocal: true, Codec: codec.Msgpack, CallerLostAfter: time.Minute})
 		if err != nil {
 			return err
 		}
@@ -95,7 +107,7 @@ func worker() int {
 func watch() int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	conn, err := atnats.Connect(ctx, os.Getenv("ATASKS_SERVER"))
+	conn, err := connect(ctx)
 	if err != nil {
 		return 1
 	}

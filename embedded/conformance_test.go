@@ -99,3 +99,20 @@ func TestStoreConformanceClusterOnDisk(t *testing.T) {
 		return cluster(tb, func(_ int, c *Config) { c.Dir = tb.TempDir() })
 	})
 }
+
+func TestSchedulerConformanceMemory(t *testing.T) {
+	t.Parallel()
+	transporttest.RunScheduler(t, func(tb testing.TB) transporttest.Harness {
+		tb.Helper()
+		s := run(tb, Config{})
+		return fabric(func(testing.TB) (transport.Conn, error) { return s.Connect() })
+	})
+}
+
+func TestSchedulerConformanceCluster(t *testing.T) {
+	t.Parallel()
+	transporttest.RunScheduler(t, func(tb testing.TB) transporttest.Harness {
+		tb.Helper()
+		return cluster(tb, func(_ int, c *Config) { c.Dir = tb.TempDir() })
+	})
+}

@@ -190,6 +190,8 @@ func mayPublish() []wish {
 		{"acknowledge for another", "$JS.ACK.ORDERS.C.1.1.1.1.0", ""},
 		{"write a key", "$KV.bucket.key", ""},
 		{"write a record", "$KV.shop.n.1", "jobs app"},
+		{"set a schedule", "at-schedule.shop.n.1.x", "jobs app"},
+		{"set a schedule of another store", "at-schedule.other.n.1.x", ""},
 		{"look at the store", "$JS.API.STREAM.INFO.KV_shop", "jobs app"},
 		{"read a record", "$JS.API.STREAM.MSG.GET.KV_shop", "jobs app"},
 		{"read a record from a copy", "$JS.API.DIRECT.GET.KV_shop.$KV.shop.n.1", ""},

@@ -22,8 +22,8 @@ type Storer interface {
 	OpenStore(ctx context.Context, cfg StoreConfig) (Store, error)
 }
 
-// StoreConfig says what a store is to be. All but Name counts only when the
-// store is made; one that is there is taken as it is.
+// StoreConfig says what a store is to be. Replicas and Memory count only when
+// the store is made; one that is there is taken as it is.
 type StoreConfig struct {
 	// Name is a token of letters, digits, '_' and '-', at most MaxStoreName
 	// bytes.
@@ -37,6 +37,12 @@ type StoreConfig struct {
 	// they are lost with the servers that hold them. Default: false. A fabric
 	// that keeps nothing on disk keeps them in memory in any case.
 	Memory bool
+
+	// Schedules makes the store a Scheduler. OpenStore fails with
+	// ErrStoreUnavailable where the fabric, or the store that is there, cannot
+	// do that. Default: false, since it is one more thing that whoever may
+	// write to the store may do.
+	Schedules bool
 }
 
 // Limits of a store.

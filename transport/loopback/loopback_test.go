@@ -37,4 +37,9 @@ func TestStoreConformance(t *testing.T) {
 	transporttest.RunStore(t, openHarness)
 }
 
+func TestSchedulerConformance(t *testing.T) {
+	t.Parallel()
+	transporttest.RunScheduler(t, openHarness)
+}
+
 func BenchmarkConformance(b *testing.B) { transporttest.Bench(b, openHarness) }

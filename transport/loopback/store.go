@@ -18,10 +18,11 @@ import (
 // connections.
 type records struct {
 	// mu guards the fields below. It is not held while a handler runs.
-	mu      sync.Mutex
-	last    transport.Revision
-	all     map[string]*record
-	watches map[*watch]struct{}
+	mu        sync.Mutex
+	last      transport.Revision
+	all       map[string]*record
+	schedules map[string]*time.Timer
+	watches   map[*watch]struct{}
 }
 
 type record struct {
@@ -49,6 +50,9 @@ func (c *conn) OpenStore(ctx context.Context, cfg transport.StoreConfig) (transp
 	if err != nil {
 		return nil, fmt.Errorf("loopback: open store %q: %w", cfg.Name, err)
 	}
+	if cfg.Schedules {
+		return scheduler{s}, nil
+	}
 	return s, nil
 }
 
@@ -67,7 +71,7 @@ func (c *conn) openStore(ctx context.Context, name string) (*store, error) {
 	}
 	r := b.stores[name]
 	if r == nil {
-		r = &records{all: make(map[string]*record), watches: make(map[*watch]struct{})}
+		r = &records{all: make(map[string]*record), schedules: make(map[string]*time.Timer), watches: make(map[*watch]struct{})}
 		b.stores[name] = r
 	}
 	s := &store{conn: c, name: name, records: r, watches: make(map[*watch]struct{})}
@@ -252,6 +256,12 @@ func (r *records) put(key string, value []byte, last transport.Revision, ttl tim
 	if err := r.compare(key, last); err != nil {
 		return 0, err
 	}
+	r.store(key, value, ttl)
+	return r.last, nil
+}
+
+// store replaces what is there. mu is held.
+func (r *records) store(key string, value []byte, ttl time.Duration) {
 	r.remove(key)
 	r.last++
 	rec := &record{value: value, revision: r.last}
@@ -260,7 +270,6 @@ func (r *records) put(key string, value []byte, last transport.Revision, ttl tim
 	}
 	r.all[key] = rec
 	r.tell(transport.Stored, key, value)
-	return r.last, nil
 }
 
 func (r *records) delete(key string, last transport.Revision) error {
@@ -306,6 +315,10 @@ func (r *records) clear() {
 	for key := range r.all {
 		r.remove(key)
 	}
+	for _, timer := range r.schedules {
+		timer.Stop()
+	}
+	clear(r.schedules)
 }
 
 // tell lets the watches know of the newest revision. mu is held.

@@ -47,6 +47,11 @@ func TestStoreConformanceBorrowed(t *testing.T) {
 	})
 }
 
+func TestSchedulerConformance(t *testing.T) {
+	t.Parallel()
+	transporttest.RunScheduler(t, openStores)
+}
+
 func BenchmarkTCP(b *testing.B) { transporttest.Bench(b, openDirect) }
 
 func BenchmarkInProcess(b *testing.B) { transporttest.Bench(b, openInProcess) }

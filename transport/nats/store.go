@@ -57,12 +57,17 @@ type store struct {
 
 // OpenStore implements transport.Storer. It needs NATS 2.11 or later, with
 // JetStream. A store is a key-value bucket of this name; see
-// docs/adr/0015-store.md for what its stream has to be. When ctx has no
+// docs/adr/0015-store.md for what its stream has to be. Schedules need NATS 2.12;
+// a store that was made without them is given them, for which a right is needed
+// that most programs should not have: docs/security.md tells. When ctx has no
 // deadline, it waits 10 seconds at most.
 func (c *Conn) OpenStore(ctx context.Context, cfg transport.StoreConfig) (transport.Store, error) {
 	s, err := c.openStore(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("nats: open store %q: %w", cfg.Name, err)
+	}
+	if cfg.Schedules {
+		return scheduler{s}, nil
 	}
 	return s, nil
 }

@@ -84,6 +84,11 @@ func (s *store) openOnce(ctx context.Context) error {
 	if err := s.fits(&info.Config); err != nil {
 		return err
 	}
+	if s.config.Schedules && !info.Config.AllowMsgSchedules {
+		if err := s.allowSchedules(ctx, info.Config); err != nil {
+			return err
+		}
+	}
 	// One that was made a moment ago may have no leader yet.
 	_, err = s.ask(ctx, query{LastFor: s.pattern("")})
 	return err
@@ -123,6 +128,9 @@ func (s *store) make(ctx context.Context) (*jetstream.StreamInfo, error) {
 		SubjectDeleteMarkerTTL: markerLife,
 		RePublish:              &jetstream.RePublish{Source: s.pattern(""), Destination: s.news(""), HeadersOnly: true},
 	}
+	if s.config.Schedules {
+		s.addSchedules(&cfg)
+	}
 	if s.config.Memory || s.keepsNothing(ctx) {
 		cfg.Storage = jetstream.MemoryStorage
 	}
@@ -147,6 +155,37 @@ func (s *store) create(ctx context.Context, cfg jetstream.StreamConfig) (*jetstr
 		return err
 	})
 	return info, err
+}
+
+// addSchedules lets a stream take schedules. The server wants it to discard what
+// is old; that is nothing, since there is no limit that would make it discard.
+func (s *store) addSchedules(cfg *jetstream.StreamConfig) {
+	cfg.Subjects = []string{s.pattern(""), s.schedules()}
+	cfg.AllowMsgSchedules = true
+	cfg.Discard = jetstream.DiscardOld
+}
+
+// allowSchedules changes a stream that was made without schedules.
+func (s *store) allowSchedules(ctx context.Context, cfg jetstream.StreamConfig) error {
+	const what = "it takes no schedules"
+	if cfg.MaxBytes > 0 {
+		return s.unfit(what + ", and cannot while its size is limited (max_bytes)")
+	}
+	s.addSchedules(&cfg)
+	var allowed bool
+	err := s.call(ctx, "$JS.API.STREAM.UPDATE."+s.stream, func(ctx context.Context) error {
+		stream, err := s.js.UpdateStream(ctx, cfg)
+		allowed = err == nil && stream.CachedInfo().Config.AllowMsgSchedules
+		return err
+	})
+	switch {
+	case errors.Is(err, transport.ErrDenied):
+		return fmt.Errorf("the stream %s takes no schedules: open it once with StoreConfig.Schedules as somebody who may change it: %w", s.stream, err)
+	case err == nil && !allowed:
+		return s.unfit(what + ", which NATS has since 2.12; this is " + s.conn.nc.ConnectedServerVersion())
+	default:
+		return err
+	}
 }
 
 func (s *store) replicas() int {
@@ -178,7 +217,7 @@ var errUnfit = errors.New("the stream of this name cannot keep records")
 func (s *store) fits(c *jetstream.StreamConfig) error {
 	var why string
 	switch {
-	case !slices.Equal(c.Subjects, []string{s.pattern("")}):
+	case !slices.Equal(c.Subjects, []string{s.pattern("")}) && !(c.AllowMsgSchedules && slices.Equal(c.Subjects, []string{s.pattern(""), s.schedules()})):
 		why = fmt.Sprintf("its subjects are %q, want %q", c.Subjects, s.pattern(""))
 	case c.MaxMsgsPerSubject != 1:
 		why = fmt.Sprintf("it keeps %d messages a subject (the history of a bucket), want 1", c.MaxMsgsPerSubject)
@@ -186,9 +225,15 @@ func (s *store) fits(c *jetstream.StreamConfig) error {
 		why = "it lets no message expire, or leaves no marker: want allow_msg_ttl and subject_delete_marker_ttl, which NATS has since 2.11; this is " + s.conn.nc.ConnectedServerVersion()
 	case c.MaxAge > 0 || c.MaxMsgs > 0 || c.Retention != jetstream.LimitsPolicy || c.NoAck || c.Sealed || c.Mirror != nil:
 		why = "it drops messages by age, by number or when they are read, does not acknowledge, is sealed, or is a mirror"
+	case c.MaxBytes > 0 && c.Discard == jetstream.DiscardOld:
+		why = "it drops messages when it is full"
 	default:
 		return nil
 	}
+	return s.unfit(why)
+}
+
+func (s *store) unfit(why string) error {
 	return fmt.Errorf("%w: %w %s: %s: choose another name, or delete it", transport.ErrStoreUnavailable, errUnfit, s.stream, why)
 }
 

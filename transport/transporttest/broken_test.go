@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ func TestSuiteCatches(t *testing.T) {
 			if m.name == name {
 				Run(t, openMutant(m))
 				RunStore(t, openMutant(m))
+				RunScheduler(t, openMutant(m))
 				return
 			}
 		}
@@ -78,7 +80,7 @@ func runOn(t *testing.T, m mutant) (out string, err error) {
 func TestSuiteHasCases(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, tp := range append(topics(), storeTopics()...) {
+	for _, tp := range slices.Concat(topics(), storeTopics(), schedulerTopics()) {
 		if len(tp.cases) == 0 {
 			t.Errorf("topic %q has no cases", tp.name)
 		}

@@ -40,6 +40,8 @@ func (f *fabric) Limit() time.Duration {
 		return 10 * time.Second
 	case strings.HasPrefix(f.mutant.caught, "expiry/"):
 		return 3 * time.Second // these take their time also where nothing is wrong
+	case strings.HasPrefix(f.mutant.caught, "schedule"):
+		return 5 * time.Second
 	}
 	return time.Second
 }

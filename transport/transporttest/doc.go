@@ -6,7 +6,8 @@
 //		transporttest.Run(t, func(tb testing.TB) transporttest.Harness { return newFabric(tb) })
 //	}
 //
-// [RunStore] does the same for connections that are transport.Storers.
+// [RunStore] does the same for connections that are transport.Storers, and
+// [RunScheduler] for stores that are transport.Schedulers.
 //
 // # What a transport brings
 //

@@ -18,12 +18,15 @@ type mutant struct {
 	wrap   func(transport.Conn) transport.Conn
 	store  func(*brokenStore) // what it does to each store; see storemutants_test.go
 
+	scheduler func(*brokenScheduler) // and to each scheduler; see schedulermutants_test.go
+	unasked   bool                   // makes each store one
+
 	// Ways that are built into the fabric, see there.
 	silent, patient, forgets, resurrects bool
 }
 
 func mutants() []mutant {
-	return append(storeMutants(), []mutant{
+	return append(append(storeMutants(), schedulerMutants()...), []mutant{
 		{name: "keeps its promises"},
 		{name: "publishes later what it was given", caught: "publish/keeps nothing of the message", wrap: with(publishLater)},
 		{name: "uses one buffer for all messages", caught: "publish/gives each subscription what it may keep and change", wrap: with(oneBuffer)},

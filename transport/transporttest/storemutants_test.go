@@ -68,6 +68,7 @@ func (c *cuttable) OpenStore(ctx context.Context, cfg transport.StoreConfig) (tr
 	if b.name != "" {
 		cfg.Name = b.name
 	}
+	cfg.Schedules = cfg.Schedules || c.fabric.mutant.unasked
 	s, err := c.Conn.(transport.Storer).OpenStore(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -76,6 +77,9 @@ func (c *cuttable) OpenStore(ctx context.Context, cfg transport.StoreConfig) (tr
 	b.put = b.innerPut
 	if m := c.fabric.mutant; m.store != nil {
 		m.store(b)
+	}
+	if sc, ok := s.(transport.Scheduler); ok {
+		return newBrokenScheduler(b, sc, c.fabric.mutant), nil
 	}
 	return b, nil
 }

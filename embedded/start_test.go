@@ -19,12 +19,15 @@ import (
 const holdDir = "EMBEDDED_TEST_HOLD_DIR"
 
 func TestMain(m *testing.M) {
-	dir := os.Getenv(holdDir)
-	if dir == "" {
+	cfg := Config{Dir: os.Getenv(holdDir)}
+	if member := os.Getenv(holdMember); member != "" {
+		cfg = memberConfig(member)
+	}
+	if cfg.Dir == "" {
 		m.Run()
 		return
 	}
-	s, err := Start(Config{Dir: dir})
+	s, err := Start(cfg)
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stdout, err)
 		return

@@ -21,6 +21,10 @@ const (
 	// it was: one that was deleted and made again in between just has no news.
 	sameStream = 5 * time.Second
 
+	// lookWithin bounds the wait for each answer. Who asks while a cluster elects
+	// a leader hears nothing, and should not wait long after that.
+	lookWithin = 2 * time.Second
+
 	// firstRetry and lastRetry bound the time before a watch asks again after a
 	// failure.
 	firstRetry = 200 * time.Millisecond
@@ -167,7 +171,7 @@ func (w *watch) look(compare, hurried bool) error {
 		w.cursor, seen = 0, make(map[string]struct{})
 	}
 	for {
-		m, err := w.store.read(w.life, query{Seq: w.cursor + 1, NextFor: w.store.pattern(w.prefix)})
+		m, err := w.next()
 		if err != nil {
 			return err
 		}
@@ -197,6 +201,13 @@ func (w *watch) look(compare, hurried bool) error {
 	return nil
 }
 
+// next asks for what comes after the cursor.
+func (w *watch) next() (*message, error) {
+	ctx, cancel := context.WithTimeout(w.life, lookWithin)
+	defer cancel()
+	return w.store.read(ctx, query{Seq: w.cursor + 1, NextFor: w.store.pattern(w.prefix)})
+}
+
 var errOtherStream = errors.New("the stream was deleted and made again")
 
 // recognize fails when the stream is another than before.
@@ -204,10 +215,12 @@ func (w *watch) recognize() error {
 	if time.Since(w.asked) < sameStream {
 		return nil
 	}
-	info, err := w.store.info(w.life)
+	ctx, cancel := context.WithTimeout(w.life, lookWithin)
+	defer cancel()
+	info, err := w.store.info(ctx)
 	switch {
 	case isCode(err, codeNoStream):
-		return cmp.Or(w.store.renew(w.life), errOtherStream)
+		return cmp.Or(w.store.renew(ctx), errOtherStream)
 	case err != nil:
 		return err
 	}

@@ -32,6 +32,7 @@ type activation struct {
 	ready      bool // the state was made
 	deleted    bool
 	used       instant
+	timers     *timers // nil while it never had one
 	panics     int     // in a row
 	until      instant // messages are refused until then, after these
 	prev, next *activation
@@ -195,8 +196,12 @@ func (w *worker) advanceLocked(a *activation) {
 }
 
 // turnOverLocked takes note of how a message ended that was executed.
-func (w *worker) turnOverLocked(ex *execution, panicked bool, now instant) {
+func (w *worker) turnOverLocked(ex *execution, failure string, now instant) {
 	a := ex.entity.at
+	panicked := failure == failedByPanic || failure == failedByGoexit
+	if a.alone {
+		a.armTimersLocked(failure == "")
+	}
 	a.noteLocked(ex)
 	a.ready = a.state != nil
 	switch {
@@ -267,6 +272,7 @@ func (w *worker) letGoLocked(a *activation) {
 	}
 	a.used = w.n.clock.now()
 	if a.deleted && a.state == nil {
+		a.stopTimersLocked()
 		delete(a.kind.activations, a.key)
 		return
 	}

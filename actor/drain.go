@@ -243,6 +243,7 @@ func (n *Node) shut(message string) error {
 	defer n.giveUp(ErrClosed)
 	defer giveUp.Stop()
 	n.worker.close()
+	n.worker.stopTimers()
 	n.calls.close(message)
 	flush, cancel := context.WithTimeout(context.Background(), lastWait)
 	defer cancel()

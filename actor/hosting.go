@@ -11,6 +11,7 @@ import (
 // hosted is a kind on a node that hosts it.
 type hosted struct {
 	*kindImplementation
+	w       *worker
 	methods map[string]*service
 	keeper  *keeper // nil for a volatile kind
 
@@ -20,7 +21,7 @@ type hosted struct {
 }
 
 func newHosted(n *Node, i *kindImplementation) *hosted {
-	h := &hosted{kindImplementation: i, methods: make(map[string]*service), activations: make(map[string]*activation)}
+	h := &hosted{kindImplementation: i, w: n.worker, methods: make(map[string]*service), activations: make(map[string]*activation)}
 	if !i.volatile {
 		h.keeper = n.keeper.Load()
 	}
@@ -61,6 +62,7 @@ func (h *hosted) unlinkLocked(a *activation) {
 func (h *hosted) passivateLocked(a *activation) {
 	h.unlinkLocked(a)
 	delete(h.activations, a.key)
+	a.stopTimersLocked()
 	if o := a.own; o != nil && o.lease != 0 && o.empty {
 		key, revision := wire.StateKey(h.name, a.key), o.revision
 		h.keeper.n.spawn(func() { h.keeper.sweepUp(h.keeper.n.sending, key, revision) })
@@ -91,6 +93,12 @@ func (w *worker) passivateLocked(now instant) (next instant) {
 			if at := a.used.add(h.idle); at > now {
 				next = earliest(next, at)
 				break
+			}
+			if a.ticksLocked() {
+				a.used = now // it will get a message
+				h.unlinkLocked(a)
+				h.linkLocked(a)
+				continue
 			}
 			h.passivateLocked(a)
 		}

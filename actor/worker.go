@@ -244,7 +244,7 @@ func (w *worker) finish(ex *execution, failure string, r *runner) (next *executi
 		w.giveBackLocked(ex.service, ex.depth)
 	}
 	if ex.entity != nil && ex.entity.at != nil {
-		w.turnOverLocked(ex, failure == failedByPanic || failure == failedByGoexit, now)
+		w.turnOverLocked(ex, failure, now)
 	}
 	w.leaveLocked(ex)
 	return w.nextLocked(r, now)

@@ -22,6 +22,7 @@ type activation struct {
 	state     any        // a *S; nil until it is made
 	committed []byte     // of state that is not copied by assignment, its encoding; also of what was claimed, until it is decoded
 	own       *ownership // nil for a volatile entity
+	reminders []reminder // that it has set
 
 	// Guarded by worker.mu.
 	queue      fifo // messages that wait for their turn, the first first
@@ -43,11 +44,12 @@ type activation struct {
 // seat is what an execution has to do with entities: the one that it is a
 // message to, and those that wait on it.
 type seat struct {
-	kind  *hosted // nil for a call of a task
-	key   string
-	at    *activation
-	chain string // the entities that wait on it, it not included
-	after string // the message of the same caller that it is to follow, as a key of worker.byKey
+	kind     *hosted // nil for a call of a task
+	key      string
+	at       *activation
+	chain    string // the entities that wait on it, it not included
+	reminder string // that the message is; its ID
+	after    string // the message of the same caller that it is to follow, as a key of worker.byKey
 }
 
 // link is the chain of the calls that the execution makes.
@@ -201,6 +203,7 @@ func (w *worker) turnOverLocked(ex *execution, failure string, now instant) {
 	panicked := failure == failedByPanic || failure == failedByGoexit
 	if a.alone {
 		a.armTimersLocked(failure == "")
+		a.reminders = nil
 	}
 	a.noteLocked(ex)
 	a.ready = a.state != nil
@@ -245,7 +248,7 @@ func (w *worker) seatLocked(ex *execution) *wire.Failure {
 	case a.waiting >= s.kind.mailbox:
 		return busy("the mailbox of " + s.kind.name + " " + strconv.Quote(s.key) + " is full: ask it less often, or raise its MailboxSize")
 	}
-	if s.chain == "" {
+	if s.chain == "" && s.reminder == "" {
 		ex.entity = &a.self
 	} else {
 		s.at = a

@@ -94,6 +94,9 @@ func (w *worker) readHeader(ex *execution, h transport.Header) *wire.Failure {
 	ex.pushes = h.Get(wire.HeaderProgress) != "" && !ex.foreign && !ex.tell
 	ex.meta = metaOf(h)
 	ex.setChain(h)
+	if ex.entity != nil && ex.entity.kind != nil {
+		ex.entity.reminder = h.Get(wire.HeaderReminder)
+	}
 	if after := h.Get(wire.HeaderAfter); after != "" && ex.entity != nil && ex.entity.kind != nil && !ex.foreign {
 		ex.entity.after = ex.caller + "." + after
 	}

@@ -149,6 +149,11 @@ func (w *worker) askHere(c *call, now instant) bool {
 	if ex.entity != nil {
 		to.chain = ex.entity.chain
 	}
+	if c.header != nil {
+		if to.reminder = c.header.Get(wire.HeaderReminder); to.reminder != "" {
+			ex.origin = &origin{caller: w.n.id, token: c.id(), codec: stateCodec()}
+		}
+	}
 	ex.entity = to
 	w.mu.Lock()
 	if w.closed {

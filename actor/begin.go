@@ -122,7 +122,9 @@ func (c *call) setHeader(meta metadata, o *callOptions) error {
 	if c.progress != nil {
 		c.set(wire.HeaderProgress, "yes")
 	}
-	if ct := c.n.contentType; ct != "" {
+	if o.reminder != "" {
+		c.set(wire.HeaderReminder, o.reminder) // its input is in the protocol's own codec
+	} else if ct := c.n.contentType; ct != "" {
 		c.set(wire.HeaderContentType, ct)
 	}
 	return c.setChain()

@@ -110,3 +110,25 @@ func (s *faultStore) Watch(prefix string, handler func(transport.Change)) (trans
 }
 
 func (s *faultStore) Close() error { return s.inner.Close() }
+
+// Schedule implements transport.Scheduler.
+func (s *faultStore) Schedule(ctx context.Context, key string, value []byte, at time.Time) error {
+	fault, err := s.fault(ctx, key, true)
+	if err != nil || fault == storeDropped {
+		return lostWrite(err, fault)
+	}
+	err = s.inner.(transport.Scheduler).Schedule(ctx, key, value, at)
+	if fault == storeLost {
+		return transport.ErrUnknownOutcome
+	}
+	return err
+}
+
+// Unschedule implements transport.Scheduler.
+func (s *faultStore) Unschedule(ctx context.Context, key string) error {
+	fault, err := s.fault(ctx, key, true)
+	if err != nil || fault == storeDropped {
+		return lostWrite(err, fault)
+	}
+	return s.inner.(transport.Scheduler).Unschedule(ctx, key)
+}

@@ -195,6 +195,10 @@ func deliver[In, Out, S any](ctx context.Context, ex *execution, fn func(*S, con
 	if err != nil {
 		return nil, err
 	}
+	if id := ex.entity.reminder; id != "" && (a.own == nil || !a.own.expects(id)) {
+		var none Out // it has come before, was taken back or never counted
+		return none, nil
+	}
 	if ex.service.readOnly {
 		if a.kind.plain {
 			own := *s // what it changes nobody sees
@@ -284,7 +288,7 @@ func (ex *execution) commit(a *activation, state, out any) error {
 	if mutant.ReplyEarly {
 		ex.answer(out, nil)
 	}
-	ex.withoutSlot(func() { err = a.kind.keeper.save(a, body) })
+	ex.withoutSlot(func() { err = a.kind.keeper.save(ex, a, body) })
 	return err
 }
 

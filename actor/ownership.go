@@ -21,8 +21,9 @@ import (
 // of it, or revokes that node's lease, without which it answers nothing.
 type keeper struct {
 	n     *Node
-	store transport.Store
+	store transport.Scheduler
 	lease *lease
+	due   *due
 
 	mu      sync.Mutex
 	revoked map[string]uint64 // by node, the number of its lease up to which all are
@@ -40,6 +41,8 @@ type ownership struct {
 	shape    int    // of what is in activation.committed
 	revision transport.Revision
 	empty    bool // the record has no state
+
+	reminders map[string]wire.Pending // by name
 }
 
 // refused is the error of a message that the runtime refuses.
@@ -62,16 +65,22 @@ func (n *Node) openKeeper(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("transport %s keeps no records: declare the kind Volatile, or connect by one that does, such as NATS with JetStream", n.conn.Features().Transport)
 	}
-	store, err := s.OpenStore(ctx, transport.StoreConfig{Name: wire.StoreName(n.cfg.Namespace)})
+	store, err := s.OpenStore(ctx, transport.StoreConfig{Name: wire.StoreName(n.cfg.Namespace), Schedules: true})
 	if err != nil {
 		return fmt.Errorf("open the store of the namespace: %w", err)
 	}
-	k := &keeper{n: n, store: store, lease: newLease(n, store), revoked: make(map[string]uint64)}
+	scheduler, ok := store.(transport.Scheduler)
+	if !ok {
+		return errors.Join(fmt.Errorf("the store %q cannot store records later, as reminders need it", wire.StoreName(n.cfg.Namespace)), store.Close())
+	}
+	k := &keeper{n: n, store: scheduler, lease: newLease(n, store), revoked: make(map[string]uint64)}
+	k.due = newDue(k)
 	if err := k.lease.acquire(ctx); err != nil {
 		return fmt.Errorf("acquire the lease of node %s: %w", n.id, errors.Join(err, store.Close()))
 	}
 	n.keeper.Store(k)
 	n.spawn(k.lease.run)
+	n.spawn(k.due.run)
 	return nil
 }
 
@@ -174,7 +183,7 @@ func (k *keeper) tryClaim(ctx context.Context, a *activation) (again bool, err e
 	if err != nil {
 		return false, err
 	}
-	*a.own = ownership{lease: number, epoch: r.Epoch, shape: r.Shape, revision: revision, empty: !r.Present}
+	*a.own = ownership{lease: number, epoch: r.Epoch, shape: r.Shape, revision: revision, empty: !r.Present, reminders: r.Reminders}
 	if r.Present {
 		a.committed = r.State
 	}

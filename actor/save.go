@@ -13,10 +13,14 @@ import (
 // save commits an entity's state to the store: the method's answer waits for
 // it. An error says what is known. Then what is in memory counts no more, unless
 // the store says that nothing was written.
-func (k *keeper) save(a *activation, state []byte) error {
+func (k *keeper) save(ex *execution, a *activation, state []byte) error {
+	reminders, err := a.plan(ex.entity.reminder)
+	if err != nil {
+		return err
+	}
 	r := wire.Record{
 		Owner: k.n.id, Lease: a.own.lease, Epoch: a.own.epoch, Write: a.own.write + 1,
-		Shape: len(a.kind.upgrades), State: state, Present: true,
+		Shape: len(a.kind.upgrades), State: state, Present: true, Reminders: reminders,
 	}
 	value, err := r.Encode()
 	if err != nil {
@@ -25,11 +29,24 @@ func (k *keeper) save(a *activation, state []byte) error {
 	if limit := k.n.maxPayload(); limit > 0 && len(value)+transport.RecordOverhead > limit {
 		return fmt.Errorf("%w: the state of %s has %d bytes, a record at most %d: keep less in one entity, or raise the broker's limit", ErrTooLarge, a.describe(), len(state), limit-transport.RecordOverhead)
 	}
+	if len(a.reminders) > 0 {
+		ctx, cancel := context.WithTimeout(k.n.sending, k.n.cfg.Patience)
+		err := k.setReminders(ctx, a, reminders)
+		cancel()
+		if err != nil {
+			k.dropReminders(a, reminders, a.own.reminders)
+			return err
+		}
+	}
+	before := a.own.reminders
 	revision, err := k.settle(a, &r, value)
 	if err != nil {
-		return err
+		return err // those that were set are recognized as nobody's when they come
 	}
-	*a.own = ownership{lease: r.Lease, epoch: r.Epoch, write: r.Write, shape: r.Shape, revision: revision}
+	*a.own = ownership{lease: r.Lease, epoch: r.Epoch, write: r.Write, shape: r.Shape, revision: revision, reminders: reminders}
+	if len(before) > 0 {
+		k.dropReminders(a, before, reminders)
+	}
 	a.committed = nil
 	if !a.kind.plain {
 		a.committed = state
@@ -129,6 +146,7 @@ func (k *keeper) erase(a *activation) error {
 		err := k.store.Delete(ctx, key, a.own.revision)
 		switch {
 		case err == nil:
+			k.dropReminders(a, a.own.reminders, nil)
 			a.lose()
 			return nil
 		case errors.Is(err, transport.ErrUnknownOutcome):

@@ -324,3 +324,59 @@ func TestLeaseLost(t *testing.T) {
 		}
 	})
 }
+
+// TestReminderUnderFaults: a reminder comes once, whatever is lost on the way to
+// the store, and is none when its method could not be saved.
+func TestReminderUnderFaults(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]storeFault{"answer lost": storeLost, "write lost": storeDropped, "store down": storeDown} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			virtual(t, func(t *testing.T, r *rig) {
+				k := DeclareKind[tally]("tally")
+				add := Method[int, int](k, "add")
+				later := Method[int, int](k, "later")
+				get := Method[string, int](k, "get", ReadOnly())
+				node := r.node(Config{Patience: time.Second}, k.With(
+					add.With(func(t *tally, _ context.Context, n int) (int, error) { t.N += n; return t.N, nil }),
+					get.With(func(t *tally, _ context.Context, _ string) (int, error) { return t.N, nil }),
+					later.With(func(_ *tally, ctx context.Context, n int) (int, error) {
+						return 0, Remind(ctx, "r", time.Now().Add(5*time.Second), add, n)
+					}),
+				))
+				for i, prefix := range []string{"due.", "state.", "host."} {
+					var left atomic.Int32
+					left.Store(2)
+					node.conn.failing(func(key string) storeFault {
+						if strings.HasPrefix(key, prefix) && left.Add(-1) >= 0 {
+							return fault
+						}
+						return storeFine
+					})
+					if _, err := later.Ask(node.under(), "k", 1); err != nil {
+						t.Fatalf("later, with faults of %s = %v", prefix, err)
+					}
+					pause(time.Minute)
+					if got, err := get.Ask(node.under(), "k", ""); got != i+1 || err != nil {
+						t.Fatalf("after a reminder with faults of %s: %d, %v, want %d", prefix, got, err, i+1)
+					}
+				}
+				node.conn.failing(func(key string) storeFault {
+					if strings.HasPrefix(key, "state.") {
+						return fault
+					}
+					return storeFine
+				})
+				if _, err := later.Ask(node.under(), "gone", 1); err == nil {
+					t.Fatal("a method was saved while nothing could be")
+				}
+				node.conn.failing(nil)
+				pause(time.Minute)
+				got, err := get.Ask(node.under(), "gone", "")
+				if want := 0; err != nil || got != want && fault != storeLost {
+					t.Errorf("after a reminder that was not saved: %d, %v, want %d", got, err, want)
+				}
+			})
+		})
+	}
+}

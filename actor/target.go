@@ -216,6 +216,7 @@ type callOptions struct {
 	timeout    time.Duration
 	inFlight   int
 	onProgress func(Progress)
+	reminder   string // that the call is
 	meta       metadata
 	tell       bool
 	outer      *call // whose middleware makes this one

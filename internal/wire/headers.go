@@ -21,6 +21,7 @@ const (
 	HeaderProgress       = "At-Progress"
 	HeaderChain          = "At-Chain"
 	HeaderAfter          = "At-After"
+	HeaderReminder       = "At-Reminder"
 	headerMeta           = "At-Meta-"
 )
 

@@ -52,8 +52,16 @@ type Record struct {
 	Write uint64 `json:"write"` // counts the states since the claim
 	Shape int    `json:"shape,omitempty"`
 
+	Reminders map[string]Pending `json:"reminders,omitempty"` // by name
+
 	State   []byte `json:"-"` // encoded
 	Present bool   `json:"-"` // there is a state
+}
+
+// Pending is a reminder that an entity has set.
+type Pending struct {
+	ID string `json:"id"`
+	At int64  `json:"at"` // milliseconds since 1970
 }
 
 // recordEnd is between what a record says of the entity and its state. A

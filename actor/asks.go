@@ -63,6 +63,9 @@ func (c *call) routeAsk(now instant) {
 	}
 	if owner == "" {
 		n.members.ask()
+		n.calls.mu.Lock()
+		c.to.node = ""
+		n.calls.mu.Unlock()
 		n.calls.refuseUnsent(c, &wire.Failure{
 			Code: wire.CodeNoWorker, Executed: wire.ExecutedNo,
 			Message: "nobody hosts kind " + m.kind.name + " in namespace " + n.cfg.Namespace + "; start a worker that does, or check the name",

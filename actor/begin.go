@@ -26,7 +26,7 @@ func (c *call) begin(ctx context.Context, t *Target, in any, opts []CallOption, 
 	if ctx != context.Context(c.parent) && ctx.Done() != nil { // Done last: on a handler's own context it costs
 		c.ctx = ctx // not the handler's own, whose end reaches its calls without help
 	}
-	if len(c.n.cfg.OnCall) > 0 && o.outer == nil {
+	if len(c.n.cfg.OnCall) > 0 && o.outer == nil && !o.later {
 		c.beginWrapped(ctx, &o)
 	} else if err := c.adopt(&o); err != nil {
 		c.fail(err)

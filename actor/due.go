@@ -147,7 +147,7 @@ func (d *due) ask(r *dueReminder) bool {
 	}
 	t := &Target{name: r.kind + "." + m.Method, method: &methodDecl{kind: h.kindDecl, name: m.Method}}
 	c := &call{to: &addressee{key: r.key}}
-	c.begin(n.running, t, rawBody(m.Input), []CallOption{Via(n), func(o *callOptions) { o.reminder = r.id }}, true)
+	c.begin(n.running, t, rawBody(m.Input), []CallOption{Via(n), func(o *callOptions) { o.reminder, o.later = r.id, true }}, true)
 	c.await(n.running)
 	err := c.outcome()
 	if err == nil {

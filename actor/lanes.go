@@ -125,6 +125,9 @@ func (t *calls) hereInTurn(c *call, now instant) bool {
 // looked at again after a while in any case.
 func (t *calls) waitTurnLocked(c *call, now instant) {
 	c.to.spot.waits = true
+	if c.trouble != nil {
+		c.trouble.tries = 0 // what follows is not for want of patience with a worker
+	}
 	t.holdLocked(c, now, longestPause)
 }
 

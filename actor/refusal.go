@@ -100,6 +100,11 @@ func (t *calls) retryLocked(c *call, f *wire.Failure, now instant) (wait time.Du
 		if mutant.NoGrace {
 			return 0, false
 		}
+		if c.to != nil && c.to.node != "" {
+			// The owner is gone, which says nothing of others; when there are
+			// none, that is said before the message is sent.
+			return t.pauseLocked(c, now, wire.CodeBusy)
+		}
 		return t.pauseLocked(c, now, f.Code)
 	case wire.CodeDraining, wire.CodeMoved:
 		tr := c.troubleLocked()

@@ -217,6 +217,7 @@ type callOptions struct {
 	inFlight   int
 	onProgress func(Progress)
 	reminder   string // that the call is
+	later      bool   // it comes from a timer or a reminder, whose input is encoded already
 	meta       metadata
 	tell       bool
 	outer      *call // whose middleware makes this one

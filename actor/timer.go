@@ -151,7 +151,7 @@ func (t *Timer) fire() {
 	}
 	w.n.spawn(func() {
 		c := &call{to: &addressee{key: t.a.key}}
-		c.begin(context.Background(), t.method, rawBody(t.body), []CallOption{Via(w.n)}, true)
+		c.begin(context.Background(), t.method, rawBody(t.body), []CallOption{Via(w.n), func(o *callOptions) { o.later = true }}, true)
 		c.await(context.Background())
 		if err := c.outcome(); err != nil {
 			w.n.log.Warn("the message of a timer failed", "kind", t.a.kind.name, "method", t.method.method.name, "err", err)

@@ -32,12 +32,19 @@ type Letter struct {
 }
 
 var (
-	Carts    = actor.DeclareKind[Cart]("cart")
-	Put      = actor.Method[Choice, int](Carts, "put", actor.Idempotent())
+	// Carts is the kind.
+	Carts = actor.DeclareKind[Cart]("cart")
+	// Put says how many of something a customer wants, and answers with how
+	// many things the cart holds.
+	Put = actor.Method[Choice, int](Carts, "put", actor.Idempotent())
+	// Checkout pays, and answers with how many things were paid for.
 	Checkout = actor.Method[atask.None, int](Carts, "checkout", actor.Idempotent())
-	Remind   = actor.Method[atask.None, atask.None](Carts, "remind")
-	Show     = actor.Method[atask.None, Cart](Carts, "show", actor.ReadOnly())
+	// Remind has a letter written to a customer who has not paid.
+	Remind = actor.Method[atask.None, atask.None](Carts, "remind")
+	// Show answers with the cart.
+	Show = actor.Method[atask.None, Cart](Carts, "show", actor.ReadOnly())
 
+	// Mail is the task that writes letters.
 	Mail = atask.Declare[Letter, atask.None]("mail")
 )
 

@@ -1,19 +1,22 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/atasks-io/atasks/examples/internal/hosts"
 )
 
 // TestMain makes the test binary the program's hosts, too: run starts its own
 // executable again.
 func TestMain(m *testing.M) {
-	if os.Getenv(serverVariable) != "" {
+	if hosts.IsHost() {
 		if err := start(nil); err != nil {
-			os.Stderr.WriteString("cart: " + err.Error() + "\n")
+			fmt.Fprintln(os.Stderr, "cart:", err)
 			os.Exit(1)
 		}
 		return

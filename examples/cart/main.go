@@ -12,18 +12,15 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
-	"github.com/atasks-io/atasks/embedded"
+	"github.com/atasks-io/atasks/examples/internal/hosts"
 )
 
 // options are what the command line says.
@@ -42,9 +39,8 @@ func main() {
 
 // start is the program, or one of its hosts.
 func start(args []string) error {
-	if server := os.Getenv(serverVariable); server != "" {
-		signal.Ignore(os.Interrupt) // a terminal sends it to all processes; it is for the parent
-		return host(server, os.Stdin, os.Stdout)
+	if hosts.IsHost() {
+		return hosts.Serve(carts())
 	}
 	var o options
 	flags := flag.NewFlagSet("cart", flag.ContinueOnError)
@@ -67,12 +63,12 @@ func start(args []string) error {
 // run opens the shop, lets the customers come and go, and says what became of
 // their carts.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
-	srv, address, err := startServer()
+	srv, address, err := hosts.StartServer()
 	if err != nil {
 		return err
 	}
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		err = errors.Join(err, srv.Shutdown(ctx))
 	}()
@@ -81,16 +77,16 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.node.Close()) }()
-	hosts := make([]*process, o.hosts)
-	for i := range hosts {
-		if hosts[i], err = launch(ctx, address); err != nil {
+	fleet := make([]*hosts.Host, o.hosts)
+	for i := range fleet {
+		if fleet[i], err = hosts.Start(ctx, address); err != nil {
 			return err
 		}
-		defer hosts[i].stop()
+		defer fleet[i].Stop()
 	}
 	began := time.Now()
 	fallen := make(chan error, 1)
-	bought, err := s.serve(ctx, o, func() { fallen <- hosts[0].kill() })
+	bought, err := s.serve(ctx, o, func() { fallen <- fleet[0].Kill() })
 	if err != nil {
 		return err
 	}
@@ -98,22 +94,10 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return fmt.Errorf("kill a host: %w", err)
 	}
 	if err := say(out, "%d customers filled carts on %d hosts within %v; host %s was killed when there were %d\n",
-		o.customers, o.hosts, time.Since(began).Round(time.Millisecond), hosts[0].node, bought.begun); err != nil {
+		o.customers, o.hosts, time.Since(began).Round(time.Millisecond), fleet[0].Node, bought.begun); err != nil {
 		return err
 	}
 	return s.close(ctx, o, bought, out)
-}
-
-// startServer starts a server for this program alone, and returns the URL for
-// its hosts. Other users of the machine find the port, and no password.
-func startServer() (srv *embedded.Server, address string, err error) {
-	auth := embedded.Auth{User: "cart", Password: rand.Text()}
-	srv, err = embedded.Start(embedded.Config{Listen: "127.0.0.1:0", Auth: auth})
-	if err != nil {
-		return nil, "", err
-	}
-	_, at, _ := strings.Cut(srv.URL(), "://")
-	return srv, (&url.URL{Scheme: "nats", User: url.UserPassword(auth.User, auth.Password), Host: at}).String(), nil
 }
 
 func say(out io.Writer, format string, args ...any) error {

@@ -34,7 +34,7 @@ func TestPermissionsOfStores(t *testing.T) {
 	s := startGuarded(t, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	shop := transport.StoreConfig{Name: "shop", Schedules: true}
+	shop := transport.StoreConfig{Name: "at-shop", Schedules: true}
 	for _, role := range roles {
 		if st, err := s.keeper(t, role).OpenStore(ctx, shop); !errors.Is(err, transport.ErrDenied) || st != nil {
 			t.Errorf("%s: OpenStore() of what is not there = %v, %v, want ErrDenied", role, st, err)
@@ -110,7 +110,7 @@ func TestSchedulesStayInStore(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var stores []transport.Store
-	for _, name := range []string{"shop", "other"} {
+	for _, name := range []string{"at-shop", "other"} {
 		st, err := s.keeper(t, admin).OpenStore(ctx, transport.StoreConfig{Name: name, Schedules: true})
 		if err != nil {
 			t.Fatalf("OpenStore() = %v, want nil", err)
@@ -146,21 +146,21 @@ func TestSchedulesStayInStore(t *testing.T) {
 		}
 		return string(reply.Data)
 	}
-	for _, from := range []string{"at-schedule.shop.n.1.x", "$KV.shop.n.1"} {
+	for _, from := range []string{"at-schedule.at-shop.n.1.x", "$KV.at-shop.n.1"} {
 		for _, target := range []string{
-			"at.shop.node.all.drain", "at.shop.task.x", "at.other.task.x", "$JS.API.STREAM.DELETE.KV_shop", "$SYS.REQ.SERVER.PING",
-			"$KV.other.n.1", "at-schedule.other.n.1.x", "at-store.other.n.1", "$KV.shop.>", "$KV.shop.*",
+			"at.shop.node.all.drain", "at.shop.task.x", "at.other.task.x", "$JS.API.STREAM.DELETE.KV_at-shop", "$SYS.REQ.SERVER.PING",
+			"$KV.other.n.1", "at-schedule.other.n.1.x", "at-store.other.n.1", "$KV.at-shop.>", "$KV.at-shop.*",
 		} {
 			if answer := schedule(from, target, ""); !strings.Contains(answer, "target is invalid") {
 				t.Errorf("a schedule at %s for %s: the server says %s, want that it is refused", from, target, answer)
 			}
 		}
-		if answer := schedule(from, "$KV.shop.n.2", "$KV.other.secret"); !strings.Contains(answer, "source is invalid") {
+		if answer := schedule(from, "$KV.at-shop.n.2", "$KV.other.secret"); !strings.Contains(answer, "source is invalid") {
 			t.Errorf("a schedule of what another store holds: the server says %s, want that it is refused", answer)
 		}
 	}
 	// What is allowed comes due after whatever came before it.
-	if answer := schedule("at-schedule.shop.n.3.x", "$KV.shop.n.3", ""); strings.Contains(answer, "error") {
+	if answer := schedule("at-schedule.at-shop.n.3.x", "$KV.at-shop.n.3", ""); strings.Contains(answer, "error") {
 		t.Fatalf("a schedule within the store: the server says %s", answer)
 	}
 	for {
@@ -188,19 +188,19 @@ func TestStoreIsOneCircle(t *testing.T) {
 	t.Parallel()
 	s := startGuarded(t, func(o *server.Options) {
 		o.Users = append(o.Users, &server.User{Username: "narrow", Password: password("narrow"), Permissions: &server.Permissions{
-			Publish: &server.SubjectPermission{Allow: []string{"$KV.shop.mine.>"}},
+			Publish: &server.SubjectPermission{Allow: []string{"$KV.at-shop.mine.>"}},
 		}})
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	st, err := s.keeper(t, admin).OpenStore(ctx, transport.StoreConfig{Name: "shop"})
+	st, err := s.keeper(t, admin).OpenStore(ctx, transport.StoreConfig{Name: "at-shop"})
 	if err != nil {
 		t.Fatalf("OpenStore() = %v, want nil", err)
 	}
 	if _, err := st.Put(ctx, "theirs", []byte("x"), 0, 0); err != nil {
 		t.Fatalf("Put() = %v, want nil", err)
 	}
-	m := &nats.Msg{Subject: "$KV.shop.mine.a", Header: nats.Header{"Nats-Rollup": []string{"all"}}}
+	m := &nats.Msg{Subject: "$KV.at-shop.mine.a", Header: nats.Header{"Nats-Rollup": []string{"all"}}}
 	if _, err := s.connect(t, "narrow").RequestMsgWithContext(ctx, m); err != nil {
 		t.Fatalf("a rollup: %v, want an answer", err)
 	}

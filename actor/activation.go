@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/atasks-io/atasks/internal/wire"
@@ -23,6 +24,8 @@ type activation struct {
 	committed []byte     // of state that is not copied by assignment, its encoding; also of what was claimed, until it is decoded
 	own       *ownership // nil for a volatile entity
 	reminders []reminder // that it has set
+
+	epoch atomic.Uint64 // as it was claimed, for those who look in
 
 	// Guarded by worker.mu.
 	queue      fifo // messages that wait for their turn, the first first
@@ -162,6 +165,7 @@ func (w *worker) lineUpLocked(ex *execution) bool {
 	ex.lined = true
 	a.queue.push(ex, byAge)
 	a.waiting++
+	a.kind.waiting++
 	w.blocked++
 	w.aside += ex.size
 	return true
@@ -173,6 +177,7 @@ func (w *worker) stepOutLocked(ex *execution) {
 	ex.lined = false
 	a.queue.remove(ex, byAge)
 	a.waiting--
+	a.kind.waiting--
 	w.blocked--
 	w.aside -= ex.size
 }

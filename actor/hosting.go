@@ -18,6 +18,8 @@ type hosted struct {
 	// Guarded by worker.mu.
 	activations map[string]*activation
 	first, last *activation // those without a message, the idlest first
+	idling      int         // how many these are
+	waiting     int         // messages that wait for their turn
 }
 
 func newHosted(n *Node, i *kindImplementation) *hosted {
@@ -34,6 +36,7 @@ func newHosted(n *Node, i *kindImplementation) *hosted {
 // linkLocked puts an activation behind those that have been idle for longer.
 func (h *hosted) linkLocked(a *activation) {
 	a.linked = true
+	h.idling++
 	a.prev, a.next = h.last, nil
 	if h.last != nil {
 		h.last.next = a
@@ -55,6 +58,7 @@ func (h *hosted) unlinkLocked(a *activation) {
 		h.last = a.prev
 	}
 	a.linked = false
+	h.idling--
 	a.prev, a.next = nil, nil
 }
 

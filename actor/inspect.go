@@ -36,9 +36,10 @@ type NodeInfo struct {
 	Awaited   int        `json:"awaited"` // calls that this node awaits from others
 	Dropped   uint64     `json:"dropped"` // messages that were not of the protocol
 	Tasks     []TaskInfo `json:"tasks"`
+	Kinds     []KindInfo `json:"kinds,omitempty"`
 
 	Process *ProcessInfo `json:"process,omitempty"`
-	// Left out says what did not fit into a message: recent, last_error, tasks.
+	// Left out says what did not fit into a message: recent, last_error, tasks, kinds.
 	LeftOut []string `json:"left_out,omitempty"`
 }
 
@@ -68,6 +69,7 @@ type CallInfo struct {
 	Attempt   int       `json:"attempt"`
 	AgeMS     int64     `json:"age_ms"`
 	LeftMS    *int64    `json:"left_ms,omitempty"` // of its budget
+	Entity    string    `json:"entity,omitempty"`  // the key of the entity that it is a message to
 	Progress  *Progress `json:"progress,omitempty"`
 
 	// What Survey adds.
@@ -139,15 +141,30 @@ func (n *Node) infoThatFits() NodeInfo {
 			for k := range i.Tasks {
 				i.Tasks[k].Recent = nil
 			}
+			for _, k := range i.Kinds {
+				for m := range k.Methods {
+					k.Methods[m].Recent = nil
+				}
+			}
 		}},
 		{"last_error", func() {
 			for k := range i.Tasks {
 				i.Tasks[k].LastError = ""
 			}
+			for _, k := range i.Kinds {
+				for m := range k.Methods {
+					k.Methods[m].LastError = ""
+				}
+			}
 		}},
 		{"tasks", func() {
 			for len(i.Tasks) > 0 && !fits() {
 				i.Tasks = i.Tasks[:len(i.Tasks)/2]
+			}
+		}},
+		{"kinds", func() {
+			for len(i.Kinds) > 0 && !fits() {
+				i.Kinds = i.Kinds[:len(i.Kinds)/2]
 			}
 		}},
 	} {
@@ -183,14 +200,13 @@ func (n *Node) info() NodeInfo {
 		Process: process,
 	}
 	for _, s := range w.services {
-		i.Tasks = append(i.Tasks, TaskInfo{
-			Name: s.name, Limit: s.limit,
-			Calls: s.stats.calls, Failures: s.stats.failures, BusyMS: s.stats.busy.Milliseconds(),
-			LastError: s.stats.lastError,
-			Recent:    s.stats.recent.read(now),
-		})
+		i.Tasks = append(i.Tasks, s.infoLocked(s.name, now))
+	}
+	for _, h := range w.kinds {
+		i.Kinds = append(i.Kinds, h.infoLocked(now))
 	}
 	slices.SortFunc(i.Tasks, func(a, b TaskInfo) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(i.Kinds, func(a, b KindInfo) int { return cmp.Compare(a.Name, b.Name) })
 	return i
 }
 
@@ -284,6 +300,9 @@ func (w *worker) rows(now instant) []CallInfo {
 			State: ex.state.String(), Depth: ex.depth, Attempt: int(ex.attempt), AgeMS: now.sub(ex.arrived).Milliseconds(),
 			LeftMS: left(ex.deadline, now),
 		}
+		if ex.entity != nil {
+			r.Entity = ex.entity.key
+		}
 		if ex.awaiter != nil && ex.awaiter.parent != nil {
 			r.Parent = ex.awaiter.parent.id()
 		}
@@ -309,6 +328,9 @@ func (t *calls) rows(now instant) []CallInfo {
 			ID: c.id(), Task: c.target.name, Namespace: t.n.cfg.Namespace, Node: t.n.id, Caller: t.n.id,
 			State: c.state.String(), Depth: int(c.depth), Attempt: int(c.attempt), AgeMS: now.sub(c.begun).Milliseconds(),
 			LeftMS: left(c.deadline, now),
+		}
+		if c.to != nil {
+			r.Entity = c.to.key
 		}
 		if c.parent != nil {
 			r.Parent = c.parent.id()

@@ -24,7 +24,7 @@ type Pong struct {
 // a node that does not answer is frozen, cut off or overwhelmed.
 func (n *Node) Ping(ctx context.Context, wait time.Duration) ([]Pong, error) {
 	sent := n.clock.now()
-	pongs, err := gather(ctx, n, wire.VerbPing, wait, func(m *transport.Message) (Pong, error) {
+	pongs, err := gather(ctx, n, wire.VerbPing, nil, wait, func(m *transport.Message) (Pong, error) {
 		id := string(m.Data)
 		return Pong{Node: id, RTT: n.clock.now().sub(sent)}, wire.CheckToken("node", id)
 	})

@@ -187,6 +187,7 @@ func (k *keeper) tryClaim(ctx context.Context, a *activation) (again bool, err e
 	if r.Present {
 		a.committed = r.State
 	}
+	a.epoch.Store(r.Epoch)
 	return false, nil
 }
 

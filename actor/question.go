@@ -41,16 +41,16 @@ const maxAnswers = 1024
 
 // scatter asks all nodes and gathers the answers that come within wait.
 func scatter[T any](ctx context.Context, n *Node, verb string, wait time.Duration) ([]T, error) {
-	return gather(ctx, n, verb, wait, func(m *transport.Message) (v T, err error) {
+	return gather(ctx, n, verb, nil, wait, func(m *transport.Message) (v T, err error) {
 		err = json.Unmarshal(m.Data, &v)
 		return v, err
 	})
 }
 
 // gather does so with answers of any form.
-func gather[T any](ctx context.Context, n *Node, verb string, wait time.Duration, read func(*transport.Message) (T, error)) ([]T, error) {
+func gather[T any](ctx context.Context, n *Node, verb string, body []byte, wait time.Duration, read func(*transport.Message) (T, error)) ([]T, error) {
 	gathered := make(chan T, maxAnswers)
-	end, err := n.question(wire.AllNodes, verb, nil, func(frame wire.Frame, m *transport.Message) {
+	end, err := n.question(wire.AllNodes, verb, body, func(frame wire.Frame, m *transport.Message) {
 		if frame != wire.FrameResult {
 			return
 		}

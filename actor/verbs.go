@@ -19,6 +19,10 @@ type verb struct {
 func (n *Node) knownVerbs() map[string]verb {
 	return map[string]verb{
 		wire.VerbPresent: {toAll: true, handle: n.members.present},
+		wire.VerbEntities: {toAll: true, handle: func(m *transport.Message, _ bool) {
+			q := bytes.Clone(m.Data[:min(len(m.Data), 4<<10)])
+			n.inspector.ask(m, func() any { return n.entitiesThatFit(q) })
+		}},
 		wire.VerbRelease: {handle: n.released},
 		wire.VerbPing:    {toAll: true, handle: n.answerPing},
 		wire.VerbInfo:    {toAll: true, handle: n.inspects(wire.VerbInfo)},

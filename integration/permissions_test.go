@@ -210,6 +210,7 @@ func mayPublish() []wish {
 		{"tell of a change", "at-store.at-shop.n.1", ""},
 		{"ask the system", "$SYS.REQ.SERVER.PING", ""},
 		{"publish events", "at.shop.event.N1", "jobs app"},
+		{"entities of all nodes", "at.shop.node.all.entities", "ops"},
 		{"schema of a task", "at.shop.node.N1.schema", "ops"},
 		{"watch all nodes", "at.shop.node.all.watch", "ops"},
 		{"call in another namespace", "at.other.task.pay", ""},

@@ -296,9 +296,9 @@ func TestStoreOnTwoServers(t *testing.T) {
 		}
 		_ = all[i].Shutdown(cancelled())
 		before := w.made.Load() // what was on its way may yet be acknowledged
-		for range 3 {
+		for n := range 3 {      // a key each, since what nobody knows of may be there later
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
-			_, err := w.reader.Put(ctx, "away", nil, 0, 0)
+			_, err := w.reader.Put(ctx, fmt.Sprintf("away.%t.%d", leader, n), nil, 0, 0)
 			cancel()
 			if !errors.Is(err, transport.ErrStoreUnavailable) && !errors.Is(err, transport.ErrUnknownOutcome) {
 				t.Fatalf("Put() with one server of two = %v, want ErrStoreUnavailable or ErrUnknownOutcome", err)

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -164,13 +165,17 @@ func (d *due) see(e transport.Entry) {
 	d.taken <- e
 }
 
-// schedule sets one that is due at this time, or fails.
+// schedule sets one that is due at this time, when somebody leads the stream.
 func (d *due) schedule(key string, at time.Time) {
 	d.t.Helper()
 	d.mu.Lock()
 	d.set[key] = at
 	d.mu.Unlock()
-	if err := d.store.Schedule(within(d.t), key, []byte(key), at); err != nil {
+	var err error
+	if poll(within(d.t), func() bool {
+		err = d.store.Schedule(within(d.t), key, []byte(key), at)
+		return !errors.Is(err, transport.ErrStoreUnavailable) // which wrote nothing
+	}) != nil || err != nil {
 		d.t.Fatalf("Schedule(%q) = %v, want nil", key, err)
 	}
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/atasks-io/atasks/actor"
 	"github.com/atasks-io/atasks/embedded"
+	"github.com/atasks-io/atasks/transport"
+	atamqp "github.com/atasks-io/atasks/transport/amqp"
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
@@ -35,7 +37,9 @@ const ready = "ready "
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVar) != workers {
-		os.Exit(m.Run())
+		code := m.Run()
+		rabbit.Stop()
+		os.Exit(code)
 	}
 	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
@@ -64,9 +68,17 @@ func serve() error {
 	return node.Run(ctx)
 }
 
+// connectTo connects to NATS or, with an exchange for a fragment, to RabbitMQ.
+func connectTo(ctx context.Context, url string) (transport.Conn, error) {
+	if server, exchange, ok := strings.Cut(url, "#"); ok {
+		return atamqp.Connect(ctx, server, atamqp.Exchange(exchange))
+	}
+	return atnats.Connect(ctx, url)
+}
+
 // connect starts a node on the server at url.
 func connect(ctx context.Context, url, slots string) (*actor.Node, error) {
-	conn, err := atnats.Connect(ctx, url)
+	conn, err := connectTo(ctx, url)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ var (
 
 // tasks are what a worker process serves.
 func tasks() []actor.Servable {
-	return append(openTasks(), fibTask.With(fib), downTask.With(down), fanTask.With(fan), oneTask.With(one))
+	return append(openTasks(), fibTask.With(fib), downTask.With(down), fanTask.With(fan), oneTask.With(one), markTask.With(mark), waitTask.With(waitLong))
 }
 
 func fib(ctx context.Context, n int) (int, error) {

@@ -7,19 +7,22 @@ import (
 
 func TestCancelReachesAllLevels(t *testing.T) {
 	t.Parallel()
-	cancelReaches(t, nil)
+	cancelReaches(t, onNATS(brokerRole{}), nil)
 }
 
 // cancelReaches is F7: the cancel of a call reaches the contexts of its handler
 // and of the handlers three levels below within 100 ms, also when it comes
 // while they are just starting.
-func cancelReaches(t *testing.T, sum *tally) {
+func cancelReaches(t *testing.T, on fabric, sum *tally) {
 	const (
 		limit  = 100 * time.Millisecond
 		levels = 3
-		calls  = 400
 	)
-	r := newRig(t, brokerRole{})
+	calls, rate := 400, 0.
+	if on.slow > 1 { // or how long what is sent waits would be measured
+		calls, rate = 400/on.slow, 25
+	}
+	r := newRig(t, on)
 	for range 3 {
 		r.worker(workerRole{Slots: 100})
 	}
@@ -27,7 +30,7 @@ func cancelReaches(t *testing.T, sum *tally) {
 		return kind{Task: "once", Weight: 1, Levels: levels, WorkMin: longWork, WorkMax: longWork, CancelAfter: after}
 	}
 	c := r.caller(callerRole{
-		InFlight: 20, Count: calls,
+		InFlight: 20, Count: calls, Rate: rate,
 		Kinds: []kind{nested(2 * time.Millisecond), nested(15 * time.Millisecond), nested(40 * time.Millisecond), nested(300 * time.Millisecond)},
 	})
 	r.await(30*time.Second, "all calls end", func(h *history) bool { return h.outcomes()["cancelled"] == calls })

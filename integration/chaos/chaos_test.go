@@ -26,36 +26,36 @@ func TestChaos(t *testing.T) {
 	t.Logf("seed %d", seed)
 	if *chaosTime == 0 {
 		t.Parallel()
-		mixed(t, seed, shortChaos, nil)
+		mixed(t, withPingsOrNot, seed, shortChaos, nil)
 		return
 	}
-	end := time.Now().Add(*chaosTime)
+	end, on := time.Now().Add(*chaosTime), onNATS(brokerRole{})
 	sum, s := newTally(), scaleOf(*chaosTime)
 	for _, scenario := range []struct {
 		name string
 		run  func(*testing.T)
 	}{
-		{"F2 no worker", func(t *testing.T) { noWorker(t, sum) }},
-		{"F3 killed", func(t *testing.T) { killedWithMailbox(t, sum) }},
-		{"F3 killed early", func(t *testing.T) { killedEarly(t, s, sum) }},
-		{"F3 frozen", func(t *testing.T) { frozenWorker(t, sum) }},
-		{"F3 cut off", func(t *testing.T) { cutOffWorker(t, sum) }},
-		{"F3 silent", func(t *testing.T) { silentWorker(t, sum) }},
-		{"F3 spinning", func(t *testing.T) { spinning(t, s, sum) }},
-		{"F5 one of four frozen", func(t *testing.T) { oneOfFourFrozen(t, s, sum) }},
-		{"F6 overload", func(t *testing.T) { overload(t, s, sum) }},
-		{"F7 cancel", func(t *testing.T) { cancelReaches(t, sum) }},
-		{"F9 one slot", func(t *testing.T) { oneSlot(t, sum) }},
-		{"F10 rolling restarts", func(t *testing.T) { rollingRestarts(t, s, sum) }},
-		{"F11 broker restarts", func(t *testing.T) { outages(t, s, sum) }},
-		{"F11 many clients", func(t *testing.T) { manyClients(t, s, sum) }},
+		{"F2 no worker", func(t *testing.T) { noWorker(t, on, sum) }},
+		{"F3 killed", func(t *testing.T) { killedWithMailbox(t, on, sum) }},
+		{"F3 killed early", func(t *testing.T) { killedEarly(t, on, s, sum) }},
+		{"F3 frozen", func(t *testing.T) { frozenWorker(t, on, sum) }},
+		{"F3 cut off", func(t *testing.T) { cutOffWorker(t, on, sum) }},
+		{"F3 silent", func(t *testing.T) { silentWorker(t, on, sum) }},
+		{"F3 spinning", func(t *testing.T) { spinning(t, on, s, sum) }},
+		{"F5 one of four frozen", func(t *testing.T) { oneOfFourFrozen(t, onNATS(brokerRole{PingInterval: natsPings}), s, sum) }},
+		{"F6 overload", func(t *testing.T) { overload(t, on, s, sum) }},
+		{"F7 cancel", func(t *testing.T) { cancelReaches(t, on, sum) }},
+		{"F9 one slot", func(t *testing.T) { oneSlot(t, on, sum) }},
+		{"F10 rolling restarts", func(t *testing.T) { rollingRestarts(t, on, s, sum) }},
+		{"F11 broker restarts", func(t *testing.T) { outages(t, on, s, sum) }},
+		{"F11 many clients", func(t *testing.T) { manyClients(t, on, s, sum) }},
 		{"A3 owners killed", func(t *testing.T) { entityOwnerKilled(t, 6, sum) }},
 	} {
 		t.Run(scenario.name, scenario.run)
 	}
 	for i := uint64(0); i == 0 || time.Now().Before(end); i++ {
 		d := max(shortChaos, min(phase, time.Until(end)))
-		t.Run(fmt.Sprintf("mixed %d", i+1), func(t *testing.T) { mixed(t, seed+i, d, sum) })
+		t.Run(fmt.Sprintf("mixed %d", i+1), func(t *testing.T) { mixed(t, withPingsOrNot, seed+i, d, sum) })
 		t.Run(fmt.Sprintf("entities %d", i+1), func(t *testing.T) { entities(t, 1+2*int(i%2), seed+i, d, sum) })
 	}
 	sum.judge(t)

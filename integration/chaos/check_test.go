@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -100,7 +101,18 @@ func (h *history) late(c *record) time.Duration {
 	if n := len(c.runs); n > 0 && c.runs[n-1].end != 0 {
 		limit += time.Duration(c.runs[n-1].end - c.runs[n-1].start)
 	}
-	return h.took(c.handed, c.ended, c.caller).net - limit
+	return h.took(c.handed, c.ended, c.caller).net - h.down(c.handed, c.ended) - limit
+}
+
+// down is how long there was no broker between two instants: meanwhile nobody can
+// tell a caller how its calls fare.
+func (h *history) down(from, to int64) (sum time.Duration) {
+	for _, f := range h.faults {
+		if f.target == everyone {
+			sum += time.Duration(max(0, min(to, cmp.Or(f.to, to))-max(from, f.from)))
+		}
+	}
+	return sum
 }
 
 // overdue is how long after its deadline a call ended. The time in which its

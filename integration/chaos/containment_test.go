@@ -16,15 +16,18 @@ import (
 // call and no other, of many that run on the same node meanwhile, on few slots.
 func TestOneCallHarmsNoOther(t *testing.T) {
 	t.Parallel()
+	harmsNoOther(t, startServer(t).URL())
+}
+
+func harmsNoOther(t *testing.T, url string) {
 	const each = 100
 	var (
 		panics  = atask.Define("panics", func(context.Context, int) (int, error) { panic("on purpose") })
 		goexits = atask.Define("goexits", func(context.Context, int) (int, error) { runtime.Goexit(); return 0, nil })
 		fine    = atask.Define("fine", func(ctx context.Context, n int) (int, error) { return n, work(ctx, 50*time.Millisecond) })
 	)
-	srv := startServer(t)
-	startHere(t, srv.URL(), actor.Config{Slots: 8}, panics, goexits, fine)
-	caller := startHere(t, srv.URL(), actor.Config{})
+	startHere(t, url, actor.Config{Slots: 8}, panics, goexits, fine)
+	caller := startHere(t, url, actor.Config{})
 	ctx := caller.Context(t.Context())
 
 	var all sync.WaitGroup

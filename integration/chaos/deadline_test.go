@@ -10,7 +10,11 @@ import (
 // frozen, the link to it is silent, the broker is down.
 func TestDeadlineHoldsWithoutAnybody(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, brokerRole{})
+	deadlineHolds(t, onNATS(brokerRole{}))
+}
+
+func deadlineHolds(t *testing.T, on fabric) {
+	r := newRig(t, on)
 	cl := r.link()
 	w := r.worker(workerRole{Slots: 100})
 	var kinds []kind

@@ -11,13 +11,13 @@ const noNewAfter = 100 * time.Millisecond
 
 func TestRollingRestarts(t *testing.T) {
 	t.Parallel()
-	rollingRestarts(t, short, nil)
+	rollingRestarts(t, onNATS(brokerRole{}), short, nil)
 }
 
 // rollingRestarts is F10: workers are stopped with SIGTERM and replaced one
 // after the other, under load, and no await fails.
-func rollingRestarts(t *testing.T, s scale, sum *tally) {
-	r := newRig(t, brokerRole{})
+func rollingRestarts(t *testing.T, on fabric, s scale, sum *tally) {
+	r := newRig(t, on)
 	workers := make([]*process, 3)
 	for i := range workers {
 		workers[i] = r.worker(workerRole{Slots: 50})

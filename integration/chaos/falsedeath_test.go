@@ -10,13 +10,13 @@ const spinners = 128
 
 // Not parallel, since it takes the processor from all others.
 func TestSpinningNodesAreNotLost(t *testing.T) {
-	spinning(t, short, nil)
+	spinning(t, onNATS(brokerRole{}), short, nil)
 }
 
 // spinning is F3's other side: nobody is taken for dead who is only starved, on
 // either side.
-func spinning(t *testing.T, s scale, sum *tally) {
-	r := newRig(t, brokerRole{})
+func spinning(t *testing.T, on fabric, s scale, sum *tally) {
+	r := newRig(t, on)
 	for range 2 {
 		r.worker(workerRole{Slots: 100, Spinners: spinners, SpinFor: s.spinning})
 	}
@@ -48,7 +48,11 @@ func wantAllWell(t *testing.T, what string, h *history) {
 // runs meanwhile ends with its result.
 func TestSilentCallerBlamesNobody(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, brokerRole{})
+	silentCaller(t, onNATS(brokerRole{}))
+}
+
+func silentCaller(t *testing.T, on fabric) {
+	r := newRig(t, on)
 	for range 2 {
 		r.worker(workerRole{Slots: 100})
 	}

@@ -108,22 +108,11 @@ func (r *rig) restart(signal syscall.Signal, after time.Duration) {
 		kind = faultBrokerKill
 	}
 	over := r.begun(kind, everyone, time.Now())
-	if signal == syscall.SIGKILL {
-		if err := r.broker.kill(); err != nil {
-			r.t.Fatal(err)
-		}
-	} else {
-		if err := r.broker.cmd.Process.Signal(signal); err != nil {
-			r.t.Fatal(err)
-		}
-		if err := r.broker.wait(); err != nil {
-			r.t.Fatal(err)
-		}
+	if err := r.broker.halt(signal); err != nil {
+		r.t.Fatal(err)
 	}
 	lastFor(after)
-	role := r.broker.role
-	var err error
-	if r.broker, err = launch(role); err != nil {
+	if err := r.broker.again(); err != nil {
 		r.t.Fatal(err)
 	}
 	over()

@@ -11,13 +11,13 @@ const frozenSettled = 5 * time.Second
 
 func TestOneOfFourFrozen(t *testing.T) {
 	t.Parallel()
-	oneOfFourFrozen(t, short, nil)
+	oneOfFourFrozen(t, onNATS(brokerRole{PingInterval: natsPings}), short, nil)
 }
 
 // oneOfFourFrozen is F5: the server goes on feeding a frozen worker for minutes,
 // and after 5 s no call fails because of that.
-func oneOfFourFrozen(t *testing.T, s scale, sum *tally) {
-	r := newRig(t, brokerRole{PingInterval: natsPings})
+func oneOfFourFrozen(t *testing.T, on fabric, s scale, sum *tally) {
+	r := newRig(t, on)
 	victim := r.worker(workerRole{Slots: 50})
 	for range 3 {
 		r.worker(workerRole{Slots: 50})

@@ -80,7 +80,7 @@ func (j *journal) watch() (stop func()) {
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		waiting := newThreads()
+		waiting := newThreads("self")
 		defer waiting.close()
 		tick := time.NewTicker(step)
 		defer tick.Stop()
@@ -111,6 +111,33 @@ func (j *journal) watch() (stop func()) {
 		}
 	})
 	return func() { close(done); watching.Wait() }
+}
+
+// watchOther records when a thread of another process could not run for a
+// while, if that keeps no journal itself. It returns what ends it.
+func (j *journal) watchOther(pid int) (stop func()) {
+	const step, worth = 5 * time.Millisecond, 5 * time.Millisecond
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		waiting := newThreads(strconv.Itoa(pid))
+		defer waiting.close()
+		tick := time.NewTicker(step)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-tick.C:
+				for _, d := range waiting.waits(now) {
+					if d > worth {
+						j.addAt(now, didStall, 0, 0, j.stamp(now.Add(-d)))
+					}
+				}
+			}
+		}
+	})
+	return sync.OnceFunc(func() { close(done); watching.Wait() })
 }
 
 // readJournal returns the entries of a journal, a last line without its end

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +14,7 @@ import (
 // link is a proxy between clients and a server: the wire that a fault can cut,
 // slow down or silence.
 type link struct {
-	target   string
+	server   *url.URL
 	listener net.Listener
 	all      sync.WaitGroup
 
@@ -38,14 +38,18 @@ type pair struct{ client, server net.Conn }
 
 func (p *pair) close() { p.client.Close(); p.server.Close() }
 
-// newLink makes a link to a server; url is that of the server.
-func newLink(url string) (*link, error) {
+// newLink makes a link to the server of a URL.
+func newLink(server string) (*link, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	l := &link{
-		target:   strings.TrimPrefix(url, "nats://"),
+		server:   u,
 		listener: listener,
 		changed:  make(chan struct{}),
 		pairs:    make(map[*pair]struct{}),
@@ -55,7 +59,11 @@ func newLink(url string) (*link, error) {
 }
 
 // url is where clients connect to go through the link.
-func (l *link) url() string { return "nats://" + l.listener.Addr().String() }
+func (l *link) url() string {
+	u := *l.server
+	u.Host = l.listener.Addr().String()
+	return u.String()
+}
 
 func (l *link) accept() {
 	for {
@@ -71,7 +79,7 @@ func (l *link) connect(client net.Conn) {
 	var dialer net.Dialer
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	server, err := dialer.DialContext(ctx, "tcp", l.target)
+	server, err := dialer.DialContext(ctx, "tcp", l.server.Host)
 	l.mu.Lock()
 	if l.refuses || l.closed || err != nil {
 		l.mu.Unlock()
@@ -217,7 +225,7 @@ func (l *link) close() error {
 	l.cut(true)
 	l.all.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close the link to %s: %w", l.target, err)
+		return fmt.Errorf("close the link to %s: %w", l.server.Host, err)
 	}
 	return nil
 }

@@ -26,12 +26,12 @@ func (r *rig) now() int64 { return r.log.stamp(time.Now()) }
 
 func TestKilledWorkerIsNoticed(t *testing.T) {
 	t.Parallel()
-	killedWithMailbox(t, nil)
+	killedWithMailbox(t, onNATS(brokerRole{}), nil)
 }
 
 // killedWithMailbox kills a worker most of whose calls wait in its mailbox.
-func killedWithMailbox(t *testing.T, sum *tally) {
-	r := newRig(t, brokerRole{})
+func killedWithMailbox(t *testing.T, on fabric, sum *tally) {
+	r := newRig(t, on)
 	w := r.worker(workerRole{Slots: 50})
 	const calls = 200
 	c := r.caller(callerRole{InFlight: calls, Count: calls, Kinds: endless("once")})
@@ -60,13 +60,13 @@ func atMost(t *testing.T, what string, f figures, n int, limit time.Duration) {
 
 func TestWorkerKilledRightAfterTheCall(t *testing.T) {
 	t.Parallel()
-	killedEarly(t, short, nil)
+	killedEarly(t, onNATS(brokerRole{}), short, nil)
 }
 
 // killedEarly kills a worker 0 to 50 ms after calls without a deadline, of
 // which most have not been accepted then.
-func killedEarly(t *testing.T, s scale, sum *tally) {
-	r := newRig(t, brokerRole{})
+func killedEarly(t *testing.T, on fabric, s scale, sum *tally) {
+	r := newRig(t, on)
 	const calls = 20
 	var callers []*process
 	for round := range s.rounds {
@@ -90,9 +90,9 @@ func killedEarly(t *testing.T, s scale, sum *tally) {
 
 // hurtWorker runs calls on two workers, hurts one of them, and checks how long
 // the callers took to notice.
-func hurtWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(*rig, *link, *process)) {
+func hurtWorker(t *testing.T, on fabric, sum *tally, what string, linked bool, hurt func(*rig, *link, *process)) {
 	t.Helper()
-	r := newRig(t, brokerRole{})
+	r := newRig(t, on)
 	var l *link
 	role := workerRole{Slots: 100}
 	if linked {
@@ -120,37 +120,37 @@ func hurtWorker(t *testing.T, sum *tally, what string, linked bool, hurt func(*r
 
 func TestFrozenWorkerIsNoticed(t *testing.T) {
 	t.Parallel()
-	frozenWorker(t, nil)
+	frozenWorker(t, onNATS(brokerRole{}), nil)
 }
 
-func frozenWorker(t *testing.T, sum *tally) {
-	hurtWorker(t, sum, "froze", false, func(r *rig, _ *link, w *process) { r.freeze(w, 4*time.Second) })
+func frozenWorker(t *testing.T, on fabric, sum *tally) {
+	hurtWorker(t, on, sum, "froze", false, func(r *rig, _ *link, w *process) { r.freeze(w, 4*time.Second) })
 }
 
 func TestWorkerBehindACutLinkIsNoticed(t *testing.T) {
 	t.Parallel()
-	cutOffWorker(t, nil)
+	cutOffWorker(t, onNATS(brokerRole{}), nil)
 }
 
-func cutOffWorker(t *testing.T, sum *tally) {
-	hurtWorker(t, sum, "was cut off", true, func(r *rig, l *link, w *process) { r.cut(l, w, 4*time.Second) })
+func cutOffWorker(t *testing.T, on fabric, sum *tally) {
+	hurtWorker(t, on, sum, "was cut off", true, func(r *rig, l *link, w *process) { r.cut(l, w, 4*time.Second) })
 }
 
 func TestWorkerBehindASilentLinkIsNoticed(t *testing.T) {
 	t.Parallel()
-	silentWorker(t, nil)
+	silentWorker(t, onNATS(brokerRole{}), nil)
 }
 
-func silentWorker(t *testing.T, sum *tally) {
-	hurtWorker(t, sum, "fell silent", true, func(r *rig, l *link, w *process) { r.silence(l, w, 4*time.Second) })
+func silentWorker(t *testing.T, on fabric, sum *tally) {
+	hurtWorker(t, on, sum, "fell silent", true, func(r *rig, l *link, w *process) { r.silence(l, w, 4*time.Second) })
 }
 
 // Somebody who subscribes to everything hears every call, so the broker no
 // longer says that nobody is there.
 func TestKilledWorkerIsNoticedBesideADebugger(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, brokerRole{})
-	nc, err := nats.Connect(r.url())
+	r := newRig(t, onNATS(brokerRole{}))
+	nc, err := nats.Connect(r.broker.url())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,16 +42,20 @@ type nemesis struct {
 	callers []member
 }
 
+// withPingsOrNot is NATS as embedded starts it, or as it is by itself.
+func withPingsOrNot(draw *rand.Rand) fabric {
+	if draw.IntN(2) == 0 {
+		return onNATS(brokerRole{PingInterval: natsPings})
+	}
+	return onNATS(brokerRole{})
+}
+
 // mixed runs a topology under load for a while and hurts it all the time, in
 // every way there is. Then it lets it heal, waits for the calls, and checks
 // what holds for every run.
-func mixed(t *testing.T, seed uint64, d time.Duration, sum *tally) {
+func mixed(t *testing.T, pick func(*rand.Rand) fabric, seed uint64, d time.Duration, sum *tally) {
 	draw := rand.New(rand.NewPCG(seed, 0))
-	var broker brokerRole
-	if draw.IntN(2) == 0 {
-		broker.PingInterval = natsPings
-	}
-	n := &nemesis{rig: newRig(t, broker), draw: draw}
+	n := &nemesis{rig: newRig(t, pick(draw)), draw: draw}
 	n.raced = true // what faults do to the runtime's own order is worth the cost
 	for range 2 + draw.IntN(3) {
 		n.workers = append(n.workers, n.newWorker())
@@ -59,7 +63,7 @@ func mixed(t *testing.T, seed uint64, d time.Duration, sum *tally) {
 	for range 1 + draw.IntN(2) {
 		n.callers = append(n.callers, n.newCaller())
 	}
-	t.Logf("seed %d: %d workers, %d callers, the broker pings every %v (0 is the default of embedded)", seed, len(n.workers), len(n.callers), broker.PingInterval)
+	t.Logf("seed %d: %d workers, %d callers", seed, len(n.workers), len(n.callers))
 	lastFor(500 * time.Millisecond)
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		n.hurt()

@@ -7,18 +7,18 @@ import (
 
 func TestNoWorker(t *testing.T) {
 	t.Parallel()
-	noWorker(t, nil)
+	noWorker(t, onNATS(brokerRole{}), nil)
 }
 
 // noWorker is F2: a call of a task that nobody serves, without a deadline, ends
 // with ErrNoWorker within 50 ms of the end of the grace, which is 300 ms.
-func noWorker(t *testing.T, sum *tally) {
+func noWorker(t *testing.T, on fabric, sum *tally) {
 	const (
 		grace = 300 * time.Millisecond
 		after = 50 * time.Millisecond
 		calls = 300
 	)
-	r := newRig(t, brokerRole{})
+	r := newRig(t, on)
 	c := r.caller(callerRole{InFlight: 20, Count: calls, Kinds: endless("once")})
 	r.await(20*time.Second, "all calls end", func(h *history) bool { return h.outcomes()["no_worker"] == calls })
 	r.settle(c)

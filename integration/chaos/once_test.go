@@ -12,7 +12,11 @@ import (
 // that may not; the checkers tell them apart.
 func TestNoCallStartsTwice(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, brokerRole{})
+	startsOnce(t, onNATS(brokerRole{}))
+}
+
+func startsOnce(t *testing.T, on fabric) {
+	r := newRig(t, on)
 	wl, cl := r.link(), r.link()
 	behind := r.worker(workerRole{Slots: 50, URL: wl.url()})
 	victim := r.worker(workerRole{Slots: 50})
@@ -36,7 +40,7 @@ func TestNoCallStartsTwice(t *testing.T) {
 	lastFor(500 * time.Millisecond)
 	r.restart(syscall.SIGKILL, 200*time.Millisecond)
 	lastFor(3 * time.Second)
-	h := r.finish(nil, 100, near, far)
+	h := r.finish(nil, 2*on.floor, near, far)
 	starts, again := 0, 0
 	for _, c := range h.calls {
 		starts += len(c.runs)

@@ -6,19 +6,16 @@ import (
 	"time"
 )
 
-// backAfter is the figure of F11.
-const backAfter = 5 * time.Second
-
 func TestBrokerRestarts(t *testing.T) {
 	t.Parallel()
-	outages(t, short, nil)
+	outages(t, onNATS(brokerRole{}), short, nil)
 }
 
 // outages is F11: the broker is stopped or killed and comes back, under load.
-// Nodes are back within 5 s; calls that were made meanwhile wait for it; what
+// Nodes are back within on.back; calls that were made meanwhile wait for it; what
 // was in flight ends, and nothing is sent twice.
-func outages(t *testing.T, s scale, sum *tally) {
-	r := newRig(t, brokerRole{})
+func outages(t *testing.T, on fabric, s scale, sum *tally) {
+	r := newRig(t, on)
 	for range 3 {
 		r.worker(workerRole{Slots: 50})
 	}
@@ -28,15 +25,15 @@ func outages(t *testing.T, s scale, sum *tally) {
 		{Task: "again", Weight: 1, WorkMin: time.Millisecond, WorkMax: 60 * time.Millisecond},
 		{Task: "once", Weight: 1, WorkMin: time.Millisecond, WorkMax: 60 * time.Millisecond, Levels: 2},
 	}
-	one := r.caller(callerRole{InFlight: 100, Rate: 200, Kinds: mix})
-	two := r.caller(callerRole{InFlight: 100, Rate: 200, Kinds: mix})
+	one := r.caller(callerRole{InFlight: 100, Rate: 200, Kinds: mix, Patience: on.patience})
+	two := r.caller(callerRole{InFlight: 100, Rate: 200, Kinds: mix, Patience: on.patience})
 	lastFor(500 * time.Millisecond)
 	for i := range s.outages {
-		signal := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}[i%2]
-		r.restart(signal, 2*settling)
-		lastFor(backAfter)
+		signal := on.signals[i%len(on.signals)]
+		r.restart(signal, 2*briefly(""))
+		lastFor(on.back)
 	}
-	h := r.finish(sum, 50, one, two)
+	h := r.finish(sum, on.floor, one, two)
 	var back figures
 	held := map[string]int{}
 	for _, f := range h.faults {
@@ -47,14 +44,14 @@ func outages(t *testing.T, s scale, sum *tally) {
 			back = append(back, h.firstResult(c.role.Name, 0, f.to))
 		}
 		for _, c := range h.made() {
-			if c.begun > f.from+int64(settling) && c.begun < f.to {
+			if c.begun > f.from+int64(on.settling(f.kind)) && c.begun < f.to {
 				held[c.outcome]++
 			}
 		}
 	}
 	sum.note(t, "F11 nodes back: %v; calls made during an outage: %v; %s", back, held, h.summary())
-	if p := back.at(1).took; p > backAfter {
-		t.Errorf("F11: a node was back after %v, want at most %v", p, backAfter)
+	if p := back.at(1).took; p > on.back {
+		t.Errorf("F11: a node was back after %v, want at most %v", p, on.back)
 	}
 	if held[outcomeOK] < 5*s.outages {
 		t.Errorf("vacuous: %d calls that were made during %d outages ended well", held[outcomeOK], s.outages)
@@ -65,11 +62,6 @@ func outages(t *testing.T, s scale, sum *tally) {
 		}
 	}
 }
-
-// settling is how long it may take until all nodes know that their connection
-// is gone: a broker that is stopped gives them 200 ms to leave. What they send
-// until then may be lost.
-const settling = 400 * time.Millisecond
 
 // workers lists those that a handler ran on.
 func (h *history) workers() []string {
@@ -117,13 +109,13 @@ func (h *history) firstResult(caller string, node int64, after int64) figure {
 
 func TestManyClientsComeBack(t *testing.T) {
 	t.Parallel()
-	manyClients(t, short, nil)
+	manyClients(t, onNATS(brokerRole{}), short, nil)
 }
 
 // manyClients lets many nodes lose their broker at once. They must neither
 // overrun it nor wait long.
-func manyClients(t *testing.T, s scale, sum *tally) {
-	r := newRig(t, brokerRole{})
+func manyClients(t *testing.T, on fabric, s scale, sum *tally) {
+	r := newRig(t, on)
 	for range 2 {
 		r.worker(workerRole{Slots: 100})
 	}
@@ -135,14 +127,14 @@ func manyClients(t *testing.T, s scale, sum *tally) {
 	})
 	lastFor(1500 * time.Millisecond)
 	r.restart(syscall.SIGKILL, 100*time.Millisecond)
-	lastFor(backAfter + time.Second)
+	lastFor(on.back + time.Second)
 	h := r.finish(sum, float64(s.clients)/10, c)
 	var back figures
 	for node := range s.clients {
 		back = append(back, h.firstResult(c.role.Name, int64(node), h.faults[0].to))
 	}
 	sum.note(t, "F11 %d clients back at once: %v", s.clients, back)
-	if p := back.at(1).took; p > backAfter {
-		t.Errorf("F11: a client of %d was back after %v, want at most %v", s.clients, p, backAfter)
+	if p := back.at(1).took; p > on.back {
+		t.Errorf("F11: a client of %d was back after %v, want at most %v", s.clients, p, on.back)
 	}
 }

@@ -9,24 +9,24 @@ import (
 )
 
 func TestOverload(t *testing.T) {
-	overload(t, short, nil) // not parallel: it takes the processor from all others
+	overload(t, onNATS(brokerRole{}), short, nil) // not parallel: it takes the processor from all others
 }
 
 // overload is F6: for a while ten times more calls are made than the workers can
 // carry. What they hold stays bounded, what is too much is refused at once, and
 // soon after all is as before.
-func overload(t *testing.T, s scale, sum *tally) {
+func overload(t *testing.T, on fabric, s scale, sum *tally) {
 	const (
 		slots      = 4
-		takes      = 40 * time.Millisecond
-		capacity   = float64(2*slots) * float64(time.Second/takes) // of two workers: 200 a second
 		mailbox    = 128
 		padding    = 1 << 10
 		refusedIn  = 50 * time.Millisecond
 		recoversIn = 2 * time.Second
 		limit      = 128 << 20
 	)
-	r := newRig(t, brokerRole{})
+	takes := time.Duration(on.slow) * 40 * time.Millisecond
+	capacity := float64(2*slots) * float64(time.Second/takes) // of two workers: 200 a second, on NATS
+	r := newRig(t, on)
 	workers := []*process{
 		r.worker(workerRole{Slots: slots, Mailbox: mailbox}),
 		r.worker(workerRole{Slots: slots, Mailbox: mailbox}),
@@ -38,7 +38,7 @@ func overload(t *testing.T, s scale, sum *tally) {
 	began := r.now()
 	// Each loop makes a call a second, however it ends.
 	crowd := r.caller(callerRole{InFlight: int(10 * capacity), Rate: 10 * capacity, Kinds: pressing})
-	asked := refusals(r, s.overload)
+	asked := on.refusals(r, s.overload)
 	r.end(crowd)
 	over := r.now()
 	lastFor(recoversIn + 2*time.Second)
@@ -89,12 +89,12 @@ func wantBounded(t *testing.T, sum *tally, h *history, p *process, bytes, gorout
 	}
 }
 
-// refusals asks for a while as a client without our library does, whose runtime
-// tries nothing again, and returns when it asked and was refused.
-func refusals(r *rig, d time.Duration) (refused []span) {
+// natsRefusals asks for a while as a client without our library does, whose
+// runtime tries nothing again, and returns when it asked and was refused.
+func natsRefusals(r *rig, d time.Duration) (refused []span) {
 	t := r.t
 	t.Helper()
-	nc, err := nats.Connect(r.url())
+	nc, err := nats.Connect(r.broker.url())
 	if err != nil {
 		t.Fatal(err)
 	}

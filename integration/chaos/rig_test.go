@@ -18,7 +18,7 @@ type rig struct {
 	raced   bool     // the processes carry the race detector, if the test does
 	log     *journal // of this process: what it does to the others
 	unwatch func()
-	broker  *process
+	broker  broker
 
 	mu      sync.Mutex // guards what follows
 	faults  []*fault
@@ -28,16 +28,14 @@ type rig struct {
 }
 
 // newRig starts a broker.
-func newRig(t *testing.T, b brokerRole) *rig {
+func newRig(t *testing.T, on fabric) *rig {
 	t.Helper()
 	r := bareRig(t)
-	if b.Listen == "" {
-		b.Listen = freeAddress(t)
-	}
-	var err error
-	if r.broker, err = launch(role{Name: everyone, Dir: r.dir, Broker: &b}); err != nil {
+	b, err := on.start(r)
+	if err != nil {
 		t.Fatal(err)
 	}
+	r.broker = b
 	return r
 }
 
@@ -70,8 +68,6 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func (r *rig) url() string { return "nats://" + r.broker.role.Broker.Listen }
-
 // close ends whatever is left.
 func (r *rig) close() {
 	r.mu.Lock()
@@ -93,8 +89,7 @@ func (r *rig) close() {
 		}
 	}
 	if r.broker != nil {
-		r.broker.ask()
-		if err := r.broker.wait(); err != nil {
+		if err := r.broker.close(); err != nil {
 			r.t.Error(err)
 		}
 	}
@@ -152,7 +147,7 @@ func (r *rig) start(ro role) *process {
 func (r *rig) worker(w workerRole) *process {
 	r.t.Helper()
 	if w.URL == "" {
-		w.URL = r.url()
+		w.URL = r.broker.url()
 	}
 	name, _ := r.name("worker")
 	return r.start(role{Name: name, Dir: r.dir, Worker: &w})
@@ -162,7 +157,7 @@ func (r *rig) worker(w workerRole) *process {
 func (r *rig) caller(c callerRole) *process {
 	r.t.Helper()
 	if c.URL == "" {
-		c.URL = r.url()
+		c.URL = r.broker.url()
 	}
 	var name string
 	name, c.Number = r.name("caller")
@@ -172,7 +167,7 @@ func (r *rig) caller(c callerRole) *process {
 // link makes a link to the broker.
 func (r *rig) link() *link {
 	r.t.Helper()
-	l, err := newLink(r.url())
+	l, err := newLink(r.broker.url())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/atasks-io/atasks/actor"
+	"github.com/atasks-io/atasks/transport"
+	atamqp "github.com/atasks-io/atasks/transport/amqp"
 	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
@@ -79,6 +82,14 @@ func stderr() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
+// connectTo connects to NATS or to RabbitMQ.
+func connectTo(ctx context.Context, url string, log *slog.Logger, opts ...nats.Option) (transport.Conn, error) {
+	if server, exchange, ok := strings.Cut(url, "#"); ok {
+		return atamqp.Connect(ctx, server, atamqp.Exchange(exchange), atamqp.Logger(log))
+	}
+	return atnats.Connect(ctx, url, atnats.Logger(log), atnats.ClientOptions(opts...))
+}
+
 // startNode starts a node on the server at url.
 func startNode(ctx context.Context, url string, cfg actor.Config, opts ...nats.Option) (*actor.Node, error) {
 	log := cfg.Logger
@@ -87,7 +98,7 @@ func startNode(ctx context.Context, url string, cfg actor.Config, opts ...nats.O
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	conn, err := atnats.Connect(ctx, url, atnats.Logger(log), atnats.ClientOptions(opts...))
+	conn, err := connectTo(ctx, url, log, opts...)
 	if err != nil {
 		return nil, err
 	}

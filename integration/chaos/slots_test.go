@@ -11,13 +11,13 @@ import (
 
 func TestOneSlotEveryWay(t *testing.T) {
 	t.Parallel()
-	oneSlot(t, nil)
+	oneSlot(t, onNATS(brokerRole{}), nil)
 }
 
 // oneSlot is F9: with one slot per worker, depth and width finish, whichever
 // way the handlers wait.
-func oneSlot(t *testing.T, sum *tally) {
-	r := newRig(t, brokerRole{})
+func oneSlot(t *testing.T, on fabric, sum *tally) {
+	r := newRig(t, on)
 	for range 2 {
 		r.worker(workerRole{Slots: 1})
 	}

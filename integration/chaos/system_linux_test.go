@@ -23,17 +23,19 @@ func yield(pid int) error { return syscall.Setpriority(syscall.PRIO_PROCESS, pid
 func freezeProcess(pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) }
 func thawProcess(pid int) error   { return syscall.Kill(pid, syscall.SIGCONT) }
 
-// threads reads how long the threads of this process had to wait for a
+// threads reads how long the threads of a process had to wait for a
 // processor. One of them may stand still, with whatever it was just doing, while
 // another runs.
 type threads struct {
+	dir    string
 	listed time.Time
 	files  map[string]*os.File
 	waited map[string]int64
 }
 
-func newThreads() *threads {
-	return &threads{files: make(map[string]*os.File), waited: make(map[string]int64)}
+// newThreads reads those of a process ID, or of "self".
+func newThreads(process string) *threads {
+	return &threads{dir: "/proc/" + process + "/task/", files: make(map[string]*os.File), waited: make(map[string]int64)}
 }
 
 // waits returns how long each thread that got a processor since the last time
@@ -65,13 +67,13 @@ func (t *threads) waits(now time.Time) (all []time.Duration) {
 }
 
 func (t *threads) list() {
-	ids, err := os.ReadDir("/proc/self/task")
+	ids, err := os.ReadDir(t.dir)
 	if err != nil {
 		return
 	}
 	for _, id := range ids {
 		if t.files[id.Name()] == nil {
-			if f, err := os.Open("/proc/self/task/" + id.Name() + "/schedstat"); err == nil {
+			if f, err := os.Open(t.dir + id.Name() + "/schedstat"); err == nil {
 				t.files[id.Name()] = f
 			}
 		}

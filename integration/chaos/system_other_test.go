@@ -21,6 +21,6 @@ func memory(int) (int64, int64, error) { return 0, 0, errOnlyLinux }
 // threads knows of no waits here, so nothing is excused by them.
 type threads struct{}
 
-func newThreads() *threads                         { return nil }
+func newThreads(string) *threads                   { return nil }
 func (t *threads) waits(time.Time) []time.Duration { return nil }
 func (t *threads) close()                          {}

@@ -185,6 +185,9 @@ func (n *Node) end(how syscall.Signal) {
 // Signal sends sig to the node.
 func (n *Node) Signal(sig os.Signal) error { return n.server.Process.Signal(sig) }
 
+// PID is the process of the node, another one after each Start.
+func (n *Node) PID() int { return n.server.Process.Pid }
+
 // Control runs rabbitmqctl against the node, which takes a second or two.
 func (n *Node) Control(ctx context.Context, args ...string) error {
 	cmd := n.command("/usr/lib/rabbitmq/bin/rabbitmqctl", append([]string{"-n", n.name()}, args...)...)

@@ -7,14 +7,17 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/atasks-io/atasks/internal/rabbittest"
 )
 
 // bench is a run of the program.
 type bench struct {
 	options
 	stderr io.Writer
-	server *process // one for the whole run
-	fleet  *fleet   // nil until a section needs one
+	server *process         // one for the whole run
+	rabbit *rabbittest.Node // nil until a section needs one, as the fleet
+	fleet  *fleet
 	report *report
 }
 
@@ -38,16 +41,20 @@ func (b *bench) close() error {
 	return b.server.stop()
 }
 
-// dismiss ends the fleet. What has been measured does not depend on how well
-// that goes, so what goes wrong is only said.
+// dismiss ends the fleet, and RabbitMQ, which is not idle when nobody uses it.
+// What has been measured does not depend on how well that goes, so what goes
+// wrong is only said.
 func (b *bench) dismiss() {
-	if b.fleet == nil {
-		return
+	if b.fleet != nil {
+		if err := b.fleet.stop(); err != nil {
+			b.progress("    %v", err)
+		}
+		b.fleet = nil
 	}
-	if err := b.fleet.stop(); err != nil {
-		b.progress("    %v", err)
+	if b.rabbit != nil {
+		b.rabbit.Stop()
+		b.rabbit = nil
 	}
-	b.fleet = nil
 }
 
 // measure measures the sections, one after the other.
@@ -68,14 +75,20 @@ func (b *bench) progress(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.stderr, format+"\n", args...) // there is nobody else to tell
 }
 
-// with calls fn with a fleet of this many workers of these kinds, whose
-// profiles are taken if so asked. The fleet stays for the sections that follow.
-func (b *bench) with(ctx context.Context, section string, workers int, kinds []string, fn func(*fleet) error) (err error) {
+// with is withOn for the server of NATS.
+func (b *bench) with(ctx context.Context, section string, workers int, kinds []string, fn func(*fleet) error) error {
+	return b.withOn(ctx, b.server.says, section, workers, kinds, fn)
+}
+
+// withOn calls fn with a fleet of this many workers of these kinds on a server,
+// whose profiles are taken if so asked. The fleet stays for the sections that
+// follow; a kind is on one server only.
+func (b *bench) withOn(ctx context.Context, server, section string, workers int, kinds []string, fn func(*fleet) error) (err error) {
 	if b.fleet != nil && !b.fleet.is(workers, kinds) {
 		b.dismiss()
 	}
 	if b.fleet == nil {
-		if b.fleet, err = startFleet(ctx, b.server.says, workers, kinds, b.stderr); err != nil {
+		if b.fleet, err = startFleet(ctx, server, workers, kinds, b.stderr); err != nil {
 			b.fleet = nil
 			return err
 		}

@@ -21,16 +21,17 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// TestSections runs two sections, as short as can be, and looks whether their
+// TestSections runs three sections, as short as can be, and looks whether their
 // figures may be true at all.
 func TestSections(t *testing.T) {
 	t.Parallel()
 	kinds := map[string][]string{
 		"await/1w/64/4KiB": awaitKinds(),
 		"fanout/100":       {kindHand, kindHandOwn, kindTasks},
+		"amqp/1w/64/100B":  rabbitKinds(),
 	}
 	var stdout, stderr bytes.Buffer
-	args := []string{"-run", "^(await/1w/64/4KiB|fanout/100)$", "-pairs", "1", "-time", "50ms"}
+	args := []string{"-run", "^(await/1w/64/4KiB|fanout/100|amqp/1w/64/100B)$", "-pairs", "1", "-time", "50ms"}
 	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
 		t.Fatalf("run(%q) = %v\n%s", args, err, stderr.String())
 	}

@@ -22,7 +22,13 @@ func newCaller(ctx context.Context, kind, url string) (*member, error) {
 			return nil, err
 		}
 		return newLoadMember(f, f.close), nil
-	case kindTasks, kindRemote:
+	case kindRabbitHand:
+		h, err := connectRabbitHand(url)
+		if err != nil {
+			return nil, err
+		}
+		return newLoadMember(typed{h}, h.close), h.call()
+	case kindTasks, kindRemote, kindRabbit:
 		node, err := startNode(ctx, kind, url, actor.Config{})
 		if err != nil {
 			return nil, err

@@ -31,6 +31,9 @@ const (
 	kindGate    = "gate"          // tasks that wait in the mailbox until they are let through
 	kindWide    = "gate-wide"     // tasks that run until they are let through
 	kindSolo    = "solo"          // a node that calls itself
+
+	kindRabbitHand = "amqp-hand"   // over RabbitMQ, written by hand, with the codec of this module
+	kindRabbit     = "amqp-atasks" // over RabbitMQ, tasks
 )
 
 // identity says what a process is; without a role it is the parent.

@@ -37,6 +37,8 @@ func targets() []target {
 		{what: "await within the process, plain struct, p50 in µs", section: "local/plain", kind: noDeadline, metric: middle, most: 1},
 		{what: "await within the process, slices and maps, p50 in µs", section: "local/slices", kind: noDeadline, metric: middle, most: 5},
 		{what: "100,000 calls in flight, bytes each, caller", section: "futures/100000", kind: kindTasks, metric: callerBytes, most: 600},
+		{what: "over RabbitMQ, one call after the other, p50, to amqp-hand", section: "amqp/1w/1/100B", kind: kindRabbit, metric: middle, to: kindRabbitHand, most: 1.15},
+		{what: "over RabbitMQ, throughput, 64 in flight, to amqp-hand", section: "amqp/1w/64/100B", kind: kindRabbit, metric: throughput, to: kindRabbitHand, least: 0.9},
 		{what: "resident memory, last tenth to first, caller", section: "memory/10m", kind: roleCaller, metric: growth, most: 1.05},
 		{what: "resident memory, last tenth to first, worker", section: "memory/10m", kind: roleWorker, metric: growth, most: 1.05},
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/atasks-io/atasks/actor"
 	"github.com/atasks-io/atasks/atask"
-	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
 // The tasks, as any program declares its own.
@@ -42,7 +41,7 @@ func served() []actor.Servable {
 // startNode starts a node for a process of this kind: each kind has a
 // namespace of its own.
 func startNode(ctx context.Context, kind, url string, cfg actor.Config) (*actor.Node, error) {
-	conn, err := atnats.Connect(ctx, url, atnats.Name(kind))
+	conn, err := connectNode(ctx, kind, url)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,11 @@ type usage struct {
 // machine did something else meanwhile; idle crews are part of it.
 func (b *bench) usage(c *crew) (usage, error) {
 	used, err := cpuTime(slices.Concat([]*process{b.server, c.caller}, c.workers)...)
+	if err == nil && b.rabbit != nil {
+		var more time.Duration
+		more, err = cpuTimeOf(b.rabbit.PID())
+		used += more
+	}
 	if err != nil {
 		return usage{}, err
 	}

@@ -23,7 +23,13 @@ func newWorker(ctx context.Context, kind, url string) (*member, error) {
 			return nil, err
 		}
 		return &member{verbs: map[string]verb{}, close: f.close}, f.serve()
-	case kindTasks, kindRemote:
+	case kindRabbitHand:
+		h, err := connectRabbitHand(url)
+		if err != nil {
+			return nil, err
+		}
+		return &member{verbs: map[string]verb{}, close: h.close}, h.serve()
+	case kindTasks, kindRemote, kindRabbit:
 		return newTaskWorker(ctx, kind, url, actor.Config{NoLocal: kind == kindRemote}, served())
 	case kindGate, kindWide:
 		return newGateWorker(ctx, kind, url)

@@ -28,21 +28,24 @@ type outcome struct {
 }
 
 // distributed counts the tree at root, which holds that many files, on worker
-// processes. This process starts them, with a server between them, and awaits
-// one call.
+// processes. This process starts them, with a server between them unless one is
+// given, and awaits one call.
 func distributed(ctx context.Context, root string, files int, o options, s *screen) (result outcome, err error) {
 	l := logs{s, o.verbose}
-	srv, address, err := startServer()
-	if err != nil {
-		return outcome{}, err
+	address := o.server
+	if address == "" {
+		var srv *embedded.Server
+		if srv, address, err = startServer(); err != nil {
+			return outcome{}, err
+		}
+		defer func() { err = errors.Join(err, shutdown(ctx, srv)) }()
 	}
-	defer func() { err = errors.Join(err, shutdown(ctx, srv)) }()
 	f, err := startFleet(ctx, address, o.workers, l)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer f.stop()
-	conn, err := srv.Connect()
+	conn, err := connect(ctx, address, "codestats")
 	if err != nil {
 		return outcome{}, err
 	}

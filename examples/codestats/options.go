@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-const usage = `usage: codestats [-check] [-kill] [-workers n] [-all] [-v] [directory]
+const usage = `usage: codestats [-check] [-kill] [-workers n] [-server url] [-all] [-v] [directory]
 
 Counts the Go source in a directory, by default that of the Go distribution, on
 several worker processes.
@@ -17,6 +17,8 @@ several worker processes.
   -kill        send SIGKILL to a worker that has calls in hand, half way; fail
                if none of its calls had to run again
   -workers n   worker processes, 1 to 64, at least 2 with -kill; default 4
+  -server url  a RabbitMQ to work over, as amqp://user:password@host/vhost;
+               without it the program brings a NATS server along
   -all         list every package and import, not only the first 10
   -v           log what the workers do
 `
@@ -27,6 +29,7 @@ type options struct {
 	check   bool
 	kill    bool
 	workers int
+	server  string // empty: a NATS server of its own
 	all     bool
 	verbose bool
 }
@@ -45,6 +48,7 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.check, "check", false, "")
 	flags.BoolVar(&o.kill, "kill", false, "")
 	flags.IntVar(&o.workers, "workers", defaultWorkers, "")
+	flags.StringVar(&o.server, "server", "", "")
 	flags.BoolVar(&o.all, "all", false, "")
 	flags.BoolVar(&o.verbose, "v", false, "")
 	if err := flags.Parse(args); err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/atasks-io/atasks/actor"
-	atnats "github.com/atasks-io/atasks/transport/nats"
 )
 
 // What a worker process finds in its environment, and what makes it one.
@@ -59,7 +58,7 @@ func serve(ctx context.Context, getenv func(string) string, output, stderr io.Wr
 // startWorker connects to the parent's server and serves the tasks.
 func startWorker(ctx context.Context, getenv func(string) string, stderr io.Writer, tasks []actor.Servable) (*actor.Node, error) {
 	name := "codestats-" + getenv(numberVariable)
-	conn, err := atnats.Connect(ctx, getenv(serverVariable), atnats.Name(name))
+	conn, err := connect(ctx, getenv(serverVariable), name)
 	if err != nil {
 		return nil, err
 	}

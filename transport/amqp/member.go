@@ -65,7 +65,7 @@ func (s *session) consume(sub *subscription) (*consumer, error) {
 		}
 		// Durable only because RabbitMQ 4 takes no shared queue that is not; what
 		// is in it is not kept.
-		if _, err := ch.QueueDeclare(queue, true, true, false, false, amqp.Table{"x-expires": orphanTime}); err != nil {
+		if _, err := ch.QueueDeclare(queue, true, true, false, false, amqp.Table{"x-expires": orphanTime, "x-queue-type": "classic"}); err != nil {
 			return nil, err
 		}
 		if err := s.conn.names.bind(ch, queue, sub.subject); err != nil {

@@ -35,6 +35,8 @@ func newCaller(ctx context.Context, kind, url string) (*member, error) {
 		}
 		t := tasks{node}
 		return newLoadMember(typed{t}, t.close), nil
+	case kindEntities:
+		return newEntityCaller(ctx, kind, url)
 	case kindGate, kindWide:
 		return newGateCaller(ctx, kind, url)
 	case kindSolo:

@@ -34,6 +34,8 @@ const (
 
 	kindRabbitHand = "amqp-hand"   // over RabbitMQ, written by hand, with the codec of this module
 	kindRabbit     = "amqp-atasks" // over RabbitMQ, tasks
+
+	kindEntities = "entities" // entities, what they are compared with, and tasks
 )
 
 // identity says what a process is; without a role it is the parent.

@@ -40,6 +40,7 @@ func newSolo(ctx context.Context, url string) (*member, error) {
 		return nil, err
 	}
 	err = node.Serve(
+		serveCounts(),
 		plainTask.With(func(_ context.Context, p Plain) (Plain, error) {
 			p.ID++
 			return p, nil
@@ -80,6 +81,8 @@ func (s solo) operation(ctx context.Context, name string, size int) (operation, 
 				return err
 			})
 		}, nil
+	case opAsk:
+		return s.asks(ctx), nil
 	case "slices":
 		return func(bool) call {
 			in := Nested{Name: "a benchmark", Tags: []string{"first", "second"}, Counts: map[string]int{"a": 1, "b": 2}}

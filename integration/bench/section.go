@@ -17,7 +17,7 @@ type section struct {
 
 // sections are all that there are, in the order in which they are measured.
 func sections() []section {
-	return slices.Concat(awaitSections(), localSections(), fanSections(), fibSections(), rabbitSections(), []section{
+	return slices.Concat(awaitSections(), localSections(), fanSections(), fibSections(), entitySections(), rabbitSections(), []section{
 		{name: "futures/100000", measure: measureFutures},
 		{name: "tasks/10000", measure: measureServed},
 		{name: "ps/10000", measure: measurePs},

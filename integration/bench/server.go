@@ -9,7 +9,7 @@ import (
 
 // newServer is the server process. It says its URL.
 func newServer() (*member, error) {
-	srv, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0", NoJetStream: true})
+	srv, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
 		return nil, err
 	}

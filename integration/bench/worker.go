@@ -31,6 +31,8 @@ func newWorker(ctx context.Context, kind, url string) (*member, error) {
 		return &member{verbs: map[string]verb{}, close: h.close}, h.serve()
 	case kindTasks, kindRemote, kindRabbit:
 		return newTaskWorker(ctx, kind, url, actor.Config{NoLocal: kind == kindRemote}, served())
+	case kindEntities:
+		return newEntityWorker(ctx, kind, url)
 	case kindGate, kindWide:
 		return newGateWorker(ctx, kind, url)
 	}

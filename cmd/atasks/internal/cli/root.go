@@ -88,9 +88,9 @@ no permission, 130 interrupted.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		a.serverCommand(),
-		a.callCommand(),
+		a.callCommand(), a.askCommand(), a.tellCommand(),
 		a.psCommand(), a.treeCommand(), a.cancelCommand(), a.eventsCommand(),
-		a.tasksCommand(),
+		a.tasksCommand(), a.actorsCommand(),
 		a.nodesCommand(), a.pingCommand(), a.stackCommand(), a.drainCommand(),
 		a.configCommand(), a.versionCommand(),
 	)

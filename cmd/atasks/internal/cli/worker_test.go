@@ -56,6 +56,31 @@ var (
 	})
 )
 
+// counter is an entity that scripts ask.
+type counter struct{ N int }
+
+func (c *counter) add(_ context.Context, n int) (int, error) {
+	if n < 0 {
+		return 0, errors.New("less than nothing \x1b[31m")
+	}
+	c.N += n
+	return c.N, nil
+}
+
+// counters are a kind that every transport hosts, and one for those that keep
+// records.
+func counters(conn transport.Conn) []actor.Servable {
+	kinds := []*actor.Kind[counter]{actor.DeclareKind[counter]("tally", actor.Volatile())}
+	if _, ok := conn.(transport.Storer); ok {
+		kinds = append(kinds, actor.DeclareKind[counter]("counter"))
+	}
+	var all []actor.Servable
+	for _, k := range kinds {
+		all = append(all, k.With(actor.Method[int, int](k, "add").With((*counter).add)))
+	}
+	return all
+}
+
 func fibonacci(ctx context.Context, n int) (int, error) {
 	if n < 2 {
 		return n, nil
@@ -90,7 +115,7 @@ func worker() int {
 		if err != nil {
 			return err
 		}
-		if err := n.Serve(hello, fib.With(fibonacci), put, fails, evil, crash, slow, forest); err != nil {
+		if err := n.Serve(append(counters(conn), hello, fib.With(fibonacci), put, fails, evil, crash, slow, forest)...); err != nil {
 			return errors.Join(err, n.Close())
 		}
 		fmt.Println("ready " + n.ID())

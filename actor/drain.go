@@ -131,6 +131,11 @@ func (n *Node) finishAll(ctx context.Context) cutShort {
 	}
 	n.worker.refuse()
 	if n.finish(ctx) {
+		// What others have sent to this node by name is sent back to them;
+		// what they send from now on the broker answers.
+		if err := n.own.Drain(ctx); err != nil {
+			n.log.Warn("could not leave the node's own subject in time", "err", err)
+		}
 		return nil
 	}
 	cause := context.Cause(ctx)

@@ -52,7 +52,8 @@ type Node struct {
 	sending context.Context // of what the node publishes; ends when a closing node waits no longer
 	giveUp  context.CancelCauseFunc
 
-	running    context.Context // ends when the node begins to drain
+	own        transport.Subscription // to the node's own subject
+	running    context.Context        // ends when the node begins to drain
 	endRunning context.CancelFunc
 	serving    chan struct{} // holds one while Serve runs, so that Drain can wait for its end
 	drainAsked atomic.Bool   // by the verb
@@ -173,8 +174,12 @@ func (n *Node) start(ctx context.Context) error {
 		{wire.NodePattern(ns, n.id), n.private},
 		{wire.NodePattern(ns, wire.AllNodes), n.private},
 	} {
-		if _, err := n.conn.Subscribe(s.subject, "", s.handler); err != nil {
+		sub, err := n.conn.Subscribe(s.subject, "", s.handler)
+		if err != nil {
 			return fmt.Errorf("subscribe to %q: %w", s.subject, err)
+		}
+		if s.subject == wire.NodePattern(ns, n.id) {
+			n.own = sub
 		}
 	}
 	if err := n.conn.Flush(ctx); err != nil {

@@ -23,6 +23,7 @@ type fabric struct {
 	refusals func(*rig, time.Duration) []span // see natsRefusals
 
 	back  time.Duration // the figure of F11
+	sends time.Duration // how soon a refusal is back, of F6
 	slow  int           // how many times fewer messages it carries than NATS
 	floor float64       // calls a second that end well in a run whose broker restarts
 
@@ -46,7 +47,7 @@ func onNATS(b brokerRole) fabric {
 		return &natsBroker{p}, err
 	}
 	return fabric{
-		start: start, refusals: natsRefusals, back: 5 * time.Second, slow: 1, floor: 50,
+		start: start, refusals: natsRefusals, back: 5 * time.Second, sends: 50 * time.Millisecond, slow: 1, floor: 50,
 		settling: briefly, signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL},
 	}
 }

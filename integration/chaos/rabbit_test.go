@@ -16,9 +16,9 @@ import (
 )
 
 // TestOnRabbit is the short form of each promise over RabbitMQ, with the same
-// checkers. They run one after the other: all share one node.
+// checkers. They run one after the other, and beside no other test of the
+// package: all share one node, which feels each stall of the machine.
 func TestOnRabbit(t *testing.T) {
-	t.Parallel()
 	on := onRabbit(rabbittest.Start(t))
 	s := short
 	s.restarts, s.outages, s.overload, s.spinning, s.rounds = 4, 1, 3*time.Second, 3*time.Second, 3

@@ -209,6 +209,9 @@ func (w *worker) turnOverLocked(ex *execution, failure string, now instant) {
 	if a.alone {
 		a.armTimersLocked(failure == "")
 		a.reminders = nil
+		if a.own != nil && a.own.lease == 0 {
+			a.stopTimersLocked() // it may be another node's by now
+		}
 	}
 	a.noteLocked(ex)
 	a.ready = a.state != nil

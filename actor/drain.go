@@ -133,8 +133,10 @@ func (n *Node) finishAll(ctx context.Context) cutShort {
 	if n.finish(ctx) {
 		// What others have sent to this node by name is sent back to them;
 		// what they send from now on the broker answers.
-		if err := n.own.Drain(ctx); err != nil {
-			n.log.Warn("could not leave the node's own subject in time", "err", err)
+		if n.own != nil && n.connected() { // it is not while a start fails
+			if err := n.own.Drain(ctx); err != nil {
+				n.log.Warn("could not leave the node's own subject in time", "err", err)
+			}
 		}
 		return nil
 	}
@@ -250,13 +252,13 @@ func (n *Node) shut(message string) error {
 	n.worker.close()
 	n.worker.stopTimers()
 	n.calls.close(message)
-	flush, cancel := context.WithTimeout(context.Background(), lastWait)
-	defer cancel()
 	var err error
 	if n.connected() {
 		if k := n.keeper.Load(); k != nil {
-			k.close(flush)
+			k.close()
 		}
+		flush, cancel := context.WithTimeout(context.Background(), lastWait)
+		defer cancel()
 		err = n.conn.Flush(flush)
 	}
 	close(n.stop)

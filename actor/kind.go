@@ -20,7 +20,8 @@ import (
 // The state is kept in a store of the broker unless the kind is [Volatile]. A
 // method's answer comes after its state was saved, and every later answer
 // shows it, whichever node owns the key by then. Hosting such a kind takes a
-// transport with records: NATS with JetStream, an embedded server, loopback.
+// transport with records: NATS 2.12 or later with JetStream, an embedded server,
+// loopback.
 type Kind[S any] struct{ decl *kindDecl }
 
 // kindDecl is the declaration of a kind.

@@ -84,16 +84,18 @@ func (n *Node) openKeeper(ctx context.Context) error {
 	return nil
 }
 
-// close lets go of all that the node has in the store, as far as that is done
-// before ctx ends. No message is executed any more.
-func (k *keeper) close(ctx context.Context) {
+// close lets go of what the node has in the store, as much as it can in a
+// moment. No message is executed any more.
+func (k *keeper) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWait)
+	defer cancel()
+	k.lease.giveUp(ctx)
 	for key, revision := range k.n.worker.emptyClaims() {
 		if ctx.Err() != nil {
 			break
 		}
 		k.sweepUp(ctx, key, revision)
 	}
-	k.lease.giveUp(ctx)
 }
 
 // owned says whether the node may use what it has in memory of the entity.
@@ -115,24 +117,18 @@ func (k *keeper) claim(ex *execution, a *activation) error {
 	a.lose()
 	var trouble error
 	for pause := firstStorePause; ; pause = min(2*pause, longestStorePause) {
-		again, err := k.tryClaim(ctx, a)
-		if err == nil && !again {
-			return nil
-		}
-		if err != nil && isFinal(err) {
+		err := k.tryClaim(ctx, a)
+		if err == nil || isFinal(err) {
 			return err
 		}
-		if err != nil && ctx.Err() == nil {
+		if ctx.Err() == nil {
 			trouble = err
-		}
-		if again { // another was faster: look whose it is
-			continue
 		}
 		if err := k.lease.wait(ctx, pause); err != nil {
 			if ex.Err() != nil {
 				return ex.Err()
 			}
-			return refusal(wire.CodeBusy, wire.ExecutedNo, "node %s could not claim %s %q: %v", k.n.id, a.kind.name, a.key, errors.Join(trouble, err))
+			return refusal(wire.CodeBusy, wire.ExecutedNo, "node %s could not claim %s: %v", k.n.id, a.describe(), errors.Join(trouble, err))
 		}
 	}
 }
@@ -143,11 +139,12 @@ func isFinal(err error) bool {
 	return errors.As(err, &r)
 }
 
-// tryClaim tries once; again says that the record has changed meanwhile.
-func (k *keeper) tryClaim(ctx context.Context, a *activation) (again bool, err error) {
+// tryClaim tries once. Should another node be faster, the record tells whose the
+// entity is the next time.
+func (k *keeper) tryClaim(ctx context.Context, a *activation) error {
 	number, err := k.lease.number(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	key := wire.StateKey(a.kind.name, a.key)
 	e, err := k.store.Get(ctx, key)
@@ -156,39 +153,36 @@ func (k *keeper) tryClaim(ctx context.Context, a *activation) (again bool, err e
 	case errors.Is(err, transport.ErrNotFound):
 		e.Revision = 0
 	case err != nil:
-		return false, err
+		return err
 	default:
 		if r, err = wire.ParseRecord(e.Value); err != nil {
-			return false, refusal(wire.CodeFailed, wire.ExecutedNo, "record %q of store %q: %v", key, wire.StoreName(k.n.cfg.Namespace), err)
+			return refusal(wire.CodeFailed, wire.ExecutedNo, "record %q of store %q: %v", key, wire.StoreName(k.n.cfg.Namespace), err)
 		}
 		if r.Shape > len(a.kind.upgrades) {
-			return false, refusal(wire.CodeFailed, wire.ExecutedNo,
+			return refusal(wire.CodeFailed, wire.ExecutedNo,
 				"the state of %s %q has shape %d and this program knows up to %d: a newer program has written it, deploy that one here too", a.kind.name, a.key, r.Shape, len(a.kind.upgrades))
 		}
 		if r.Owner != k.n.id {
 			if err := k.takeFrom(ctx, r.Owner, r.Lease, a); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
 	r.Owner, r.Lease, r.Epoch, r.Write = k.n.id, number, r.Epoch+1, 0
 	value, err := r.Encode()
 	if err != nil {
-		return false, err
+		return err
 	}
 	revision, err := k.store.Put(ctx, key, value, e.Revision, 0)
-	if errors.Is(err, transport.ErrConflict) {
-		return true, nil
-	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	*a.own = ownership{lease: number, epoch: r.Epoch, shape: r.Shape, revision: revision, empty: !r.Present, reminders: r.Reminders}
 	if r.Present {
 		a.committed = r.State
 	}
 	a.epoch.Store(r.Epoch)
-	return false, nil
+	return nil
 }
 
 // errHeld says that another node still executes messages of the entity.

@@ -69,19 +69,30 @@ func Remind[In, Out, S any](ctx context.Context, name string, at time.Time, m *K
 	if limit := ex.w.n.maxPayload(); limit > 0 && len(body)+transport.ScheduleOverhead > limit {
 		return remindError(t.name, name, wire.CodeTooLarge, errors.New(tooLargeMessage("reminder", len(body), limit-transport.ScheduleOverhead)))
 	}
-	a.reminders = append(a.reminders, reminder{name: name, id: rand.Text(), at: at, body: body})
+	ex.remind(reminder{name: name, id: rand.Text(), at: at, body: body})
 	return nil
+}
+
+// remind notes a reminder. A method may set some on several goroutines.
+func (ex *execution) remind(r reminder) {
+	ex.w.mu.Lock()
+	defer ex.w.mu.Unlock()
+	a := ex.entity.at
+	a.reminders = append(a.reminders, r)
 }
 
 // CancelReminder takes back the reminder of a name, if the method that runs
 // under ctx succeeds. There need not be one. One that is due at this moment does
 // not come any more either. It fails with ErrBadOption as Remind does.
 func CancelReminder(ctx context.Context, name string) error {
-	_, a, err := remindable(ctx)
+	ex, _, err := remindable(ctx)
+	if err == nil {
+		err = checkReminder(name)
+	}
 	if err != nil {
 		return remindError("", name, codeBadOption, err)
 	}
-	a.reminders = append(a.reminders, reminder{name: name})
+	ex.remind(reminder{name: name})
 	return nil
 }
 

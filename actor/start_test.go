@@ -166,3 +166,25 @@ func TestNodeNames(t *testing.T) {
 		equal(t, "NodeFrom() without one", ok, false)
 	})
 }
+
+// deafConn lets nobody subscribe.
+type deafConn struct{ transport.Conn }
+
+var errDeaf = errors.New("deaf")
+
+func (deafConn) Subscribe(string, string, func(*transport.Message)) (transport.Subscription, error) {
+	return nil, errDeaf
+}
+
+// TestStartWithoutSubscriptions: a start that fails before the node listens to
+// anything says so.
+func TestStartWithoutSubscriptions(t *testing.T) {
+	t.Parallel()
+	c, err := loopback.New().Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := actor.Start(t.Context(), deafConn{c}, actor.Config{}); !errors.Is(err, errDeaf) || n != nil {
+		t.Errorf("Start() = %v, %v, want %v", n, err, errDeaf)
+	}
+}
